@@ -1,0 +1,80 @@
+//! DUTs: stacks under test behind one small trait.
+
+use std::time::Duration;
+
+use crate::model::{ConntrackEntry, Counters, Dimensions, Observation, Scenario, Step};
+
+/// A stack under test.
+///
+/// `open` puts it into a fresh state for a scenario; steps follow in order; `open` may be called again.
+/// Nothing is awaited with a time-out: after `step` returned, everything the step caused is in the observation.
+pub trait Dut {
+    /// Name as on the command line: `reference`, `linux`, `recorded:DIR`, …
+    fn name(&self) -> String;
+
+    /// What exactly was tested: a kernel release, a crate version, a profile.
+    fn version(&self) -> String;
+
+    /// What can be observed here and now. Known before `open`, as far as the machine tells.
+    fn dimensions(&self) -> Dimensions;
+
+    /// Starts afresh in `scenario`: whatever an earlier one left is gone.
+    fn open(&mut self, scenario: &Scenario) -> Result<(), DutError>;
+
+    /// Takes one step. `clock` is the moment at which to take it; a DUT whose own clock cannot be set ignores it and
+    /// tells in [`Dut::clock`] when it was. Adds to `observation`, which the caller cleared.
+    fn step(&mut self, step: &Step, clock: Clock, observation: &mut Observation) -> Result<(), DutError>;
+
+    /// When the last step was taken, by the DUT's own clock; `None` if it has no clock of its own.
+    fn clock(&self) -> Option<Clock> {
+        None
+    }
+
+    /// Reads all counters since `open` into `counters`.
+    fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError>;
+
+    /// Whether reading the counters after every single packet costs less than the packet itself.
+    fn counters_are_cheap(&self) -> bool {
+        false
+    }
+
+    /// The connection tracking table, sorted.
+    fn conntrack(&mut self) -> Result<Vec<ConntrackEntry>, DutError>;
+}
+
+/// A moment as the stacks see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Time since `open` for virtual time; since boot for a live kernel. Kernel jiffies are whole multiples of 4 ms
+    /// of it.
+    pub monotonic: Duration,
+    /// Milliseconds since midnight UTC, as in ICMP timestamps.
+    pub midnight_ms: u32,
+}
+
+/// Why a DUT could not do what it was asked. Never a statement about the stack's behavior.
+#[derive(Debug, thiserror::Error)]
+pub enum DutError {
+    /// The machine lacks something: a privilege, a device, a program. `netassay doctor` tells how to get it.
+    #[error("{what} is not available: {why}")]
+    Environment {
+        /// What is missing.
+        what: String,
+        /// What happened when it was tried.
+        why: String,
+    },
+    /// The scenario asks for something this DUT cannot be.
+    #[error("not supported by this DUT: {0}")]
+    Unsupported(String),
+    /// The DUT is gone or does not answer any more.
+    #[error("the DUT is gone: {0}")]
+    Gone(String),
+    /// A system call failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// How it failed.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,3 @@
+//! The `netassay` command.
+
+fn main() {}

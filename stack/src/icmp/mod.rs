@@ -1,0 +1,1 @@
+//! ICMP: input by type, generation of errors, redirects, path MTU, rate limits.

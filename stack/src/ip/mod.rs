@@ -1,0 +1,1 @@
+//! The Internet Protocol: validate, options, route, reassemble, deliver or forward, output.
