@@ -16,7 +16,8 @@ pub use observation::{
     Observation, SocketError,
 };
 pub use outcome::{
-    CaptureResult, Cause, Divergence, FieldDifference, PacketVerdict, RunResult, Skip, Totals, Verdict,
+    CaptureResult, Cause, Divergence, FieldDifference, LedgerNote, PacketVerdict, Partition, RunResult, Skip,
+    Totals, Verdict,
 };
 pub use scenario::{
     Interface, Limits, LinkKind, Role, Route, RouteKind, Rule, RuleAction, Scenario, Socket, SocketKind,

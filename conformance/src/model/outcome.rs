@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::observation::Dimension;
+use super::scenario::Interface;
 
 /// Version of the JSON form of [`RunResult`].
 pub const SCHEMA: u32 = 1;
@@ -57,6 +58,9 @@ pub struct Divergence {
     pub scenario: String,
     /// Number of the packet in the capture, from 1; 0 for the end of the trace.
     pub packet: u64,
+    /// Virtual time of the stimulus since the start of the trace, in microseconds.
+    #[serde(default)]
+    pub at_us: u64,
     /// The fields that differ.
     pub fields: Vec<FieldDifference>,
     /// Interface that the stimulus went in by.
@@ -94,8 +98,13 @@ pub struct Cause {
     pub captures: u64,
     /// Ledger entries that explain it; empty if unexplained.
     pub ledger: Vec<String>,
-    /// The first few examples, whole.
+    /// The first examples, whole, in the order in which they came; at most [`Cause::EXAMPLES`].
     pub examples: Vec<Divergence>,
+}
+
+impl Cause {
+    /// How many examples a cause keeps, so that a result stays small however often a cause shows.
+    pub const EXAMPLES: usize = 3;
 }
 
 /// Packets of a capture that were not replayed, with the reason.
@@ -110,12 +119,18 @@ pub struct Skip {
 /// One capture or trace under one scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureResult {
+    /// Place of the row in the whole run, from 0, the same however the run was partitioned: merging sorts by it.
+    #[serde(default)]
+    pub position: u64,
     /// Path as given, or name of the trace.
     pub capture: String,
     /// Scenario name.
     pub scenario: String,
     /// How the scenario was chosen and what was done with special addresses, for people.
     pub notes: Vec<String>,
+    /// The scenario's interfaces as they were for this capture: what the reports need to decode and to name frames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<Interface>,
     /// Packets in the capture. Always the sum of `compared` and all skips.
     pub packets: u64,
     /// Packets replayed and compared.
@@ -153,6 +168,24 @@ pub struct Totals {
     pub skipped: u64,
 }
 
+/// What the reports say of a ledger entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerNote {
+    /// Why the difference is no defect of the stack.
+    pub reason: String,
+    /// The clause that permits or forbids it (`RFC 1122 §3.2.2`), or where the behavior is described.
+    pub clause: String,
+}
+
+/// One part of a run that was split by `--partition k/n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// Which part, from 1.
+    pub part: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
 /// The result of `netassay diff` or `netassay fuzz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunResult {
@@ -174,8 +207,14 @@ pub struct RunResult {
     pub causes: Vec<Cause>,
     /// One row per capture and scenario, in the order given.
     pub captures: Vec<CaptureResult>,
+    /// What the ledger entries named in `causes` say, by identifier.
+    #[serde(default)]
+    pub ledger: BTreeMap<String, LedgerNote>,
     /// Ledger entries that nothing matched, where all they speak of was run.
     pub stale_ledger: Vec<String>,
+    /// Which part of a run this is; none for a whole one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Partition>,
     /// Wall-clock time in milliseconds. Not part of any comparison.
     pub elapsed_ms: u64,
 }

@@ -76,7 +76,7 @@ pub enum LinkKind {
 }
 
 /// One interface of the stack.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Interface {
     /// Name, at most 15 octets.
