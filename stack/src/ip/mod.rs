@@ -1,1 +1,3 @@
 //! The Internet Protocol: validate, options, route, reassemble, deliver or forward, output.
+
+pub mod route;
