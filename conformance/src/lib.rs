@@ -5,3 +5,4 @@
 
 pub mod dut;
 pub mod model;
+pub mod report;

@@ -1,0 +1,9 @@
+//! Results for readers: terminal, JSON, JUnit, annotated pcapng, HTML.
+//!
+//! A report knows the model and nothing of how a result came about: no DUT, no comparison.
+
+pub mod dissect;
+pub mod json;
+pub mod merge;
+pub mod order;
+pub mod sample;
