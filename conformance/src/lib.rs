@@ -4,6 +4,7 @@
 //! it, a *DUT* the stack under test, an *observation* what it lets out, a *verdict* what an oracle says of that.
 
 pub mod case;
+pub mod capture;
 pub mod dut;
 pub mod model;
 pub mod report;
