@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
 #[cfg(test)]
 extern crate std;
 
