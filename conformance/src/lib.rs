@@ -3,8 +3,8 @@
 //! Everything is a composition of five words: a *scenario* is the world around a stack, a *trace* the steps taken in
 //! it, a *DUT* the stack under test, an *observation* what it lets out, a *verdict* what an oracle says of that.
 
-pub mod case;
 pub mod capture;
+pub mod case;
 pub mod dut;
 pub mod model;
 pub mod report;
