@@ -2,8 +2,12 @@
 //!
 //! A report knows the model and nothing of how a result came about: no DUT, no comparison.
 
+pub mod badge;
 pub mod dissect;
 pub mod json;
+pub mod junit;
 pub mod merge;
 pub mod order;
 pub mod sample;
+pub mod terminal;
+mod text;
