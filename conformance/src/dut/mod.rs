@@ -1,5 +1,7 @@
 //! DUTs: stacks under test behind one small trait.
 
+pub mod linux;
+
 use std::time::Duration;
 
 use crate::model::{ConntrackEntry, Counters, Dimensions, Observation, Scenario, Step};

@@ -64,6 +64,28 @@ pub enum Limits {
     Default,
 }
 
+/// Sysctls that lift every ICMP rate limit of Linux: no bucket per destination, and a global bucket that is filled
+/// faster than the kernel can make errors.
+///
+/// The rate stays below 2³¹ ÷ HZ, because the kernel multiplies it by the jiffies since the last refill. Each error
+/// costs at most 2 credits, so a full bucket lasts for millions of errors, and once it is used up the next refill is
+/// long due. RFC 1812 §4.3.2.8 leaves rate limits to the implementation.
+const NO_LIMITS: &[(&str, &str)] = &[
+    ("net.ipv4.icmp_ratelimit", "0"),
+    ("net.ipv4.icmp_msgs_per_sec", "8000000"),
+    ("net.ipv4.icmp_msgs_burst", "8000000"),
+];
+
+impl Limits {
+    /// The sysctls, by full kernel name, that bring these limits about in a freshly made Linux stack.
+    pub const fn sysctls(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Open => NO_LIMITS,
+            Self::Default => &[],
+        }
+    }
+}
+
 /// What frames on an interface look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,0 +1,5 @@
+//! The namespace's MIB counters.
+
+mod proc;
+
+pub(super) use proc::ProcCounters;

@@ -1,0 +1,185 @@
+//! The live kernel in a network namespace of its own.
+//!
+//! A frame written to a TUN or TAP device has been dealt with by the kernel when `write` returns, so the answer is
+//! already there to be read: nothing here sleeps or waits for silence. Every `open` makes a fresh namespace, because
+//! nothing else is sure to have no trace of what was before; old ones are taken apart in the background.
+
+#![expect(dead_code, reason = "sockets, rules and the way without privilege follow and use the rest")]
+
+mod counters;
+mod error;
+mod inside;
+mod netlink;
+mod port;
+mod reaper;
+mod rtnetlink;
+mod setup;
+mod sys;
+
+use std::io;
+use std::time::Duration;
+
+use error::{Doing, failed};
+use setup::World;
+use sys::process;
+
+use super::{Clock, Dut, DutError};
+use crate::model::{Action, ConntrackEntry, Counters, Dimension, Dimensions, Observation, Scenario, Step};
+
+/// The kernel that this process runs on, as a stack under test.
+#[derive(Debug)]
+pub struct LinuxDut {
+    world: Option<World>,
+    /// Counters right after `open`.
+    baseline: Counters,
+    /// When `open` returned, by `CLOCK_MONOTONIC`.
+    started: Duration,
+    /// When the last step was taken.
+    clock: Option<Clock>,
+    /// Room for a frame being read.
+    buffer: Vec<u8>,
+    /// Room for a frame being written.
+    scratch: Vec<u8>,
+}
+
+impl Default for LinuxDut {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LinuxDut {
+    /// A DUT that has not been opened yet. Makes nothing in the kernel.
+    pub fn new() -> Self {
+        Self {
+            world: None,
+            baseline: Counters::new(),
+            started: Duration::ZERO,
+            clock: None,
+            buffer: vec![0; port::LONGEST],
+            scratch: Vec::new(),
+        }
+    }
+
+    fn world(&mut self) -> Result<&mut World, DutError> {
+        self.world.as_mut().ok_or_else(|| DutError::Gone("it has not been opened".to_owned()))
+    }
+
+    fn inject(
+        &mut self,
+        interface: usize,
+        frame: &[u8],
+        observation: &mut Observation,
+    ) -> Result<(), DutError> {
+        self.clock = Some(now());
+        let Some(world) = &mut self.world else { return Err(not_open()) };
+        let Some(port) = world.ports.get_mut(interface) else {
+            return Err(DutError::Unsupported(format!("there is no interface number {interface}")));
+        };
+        match port.inject(frame, &mut self.scratch) {
+            Ok(()) => {}
+            Err(error) if port::is_refusal(&error) => observation.refused = Some(error.to_string()),
+            Err(error) => return Err(failed(format!("writing a frame to {}", port.name), error)),
+        }
+        self.collect(observation)
+    }
+
+    /// Takes everything that is there to be taken, without waiting.
+    fn collect(&mut self, observation: &mut Observation) -> Result<(), DutError> {
+        let Some(world) = &mut self.world else { return Err(not_open()) };
+        for (interface, port) in world.ports.iter_mut().enumerate() {
+            port.collect(interface, &mut self.buffer, observation)
+                .map_err(|error| failed(format!("reading frames from {}", port.name), error))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until `at` after `open`, collecting what happens meanwhile.
+    fn advance(&mut self, at: Duration, observation: &mut Observation) -> Result<(), DutError> {
+        let until = self.started + at;
+        loop {
+            self.collect(observation)?;
+            let left = until.saturating_sub(process::clock(libc::CLOCK_MONOTONIC));
+            if left.is_zero() {
+                self.clock = Some(now());
+                return Ok(());
+            }
+            let Some(world) = &self.world else { return Err(not_open()) };
+            let mut entries: Vec<_> = world.ports.iter().map(|port| process::poll_entry(port.fd())).collect();
+            match process::poll(&mut entries, Some(left)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    return Err(failed("waiting for time to pass".to_owned(), error));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn not_open() -> DutError {
+    DutError::Gone("it has not been opened".to_owned())
+}
+
+/// This moment by the kernel's clocks.
+fn now() -> Clock {
+    const DAY_MS: u128 = 24 * 60 * 60 * 1000;
+    let midnight_ms = process::clock(libc::CLOCK_REALTIME).as_millis() % DAY_MS;
+    Clock { monotonic: process::clock(libc::CLOCK_MONOTONIC), midnight_ms: midnight_ms as u32 }
+}
+
+impl Dut for LinuxDut {
+    fn name(&self) -> String {
+        "linux".to_owned()
+    }
+
+    fn version(&self) -> String {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        format!("Linux {}", release.trim_end())
+    }
+
+    fn dimensions(&self) -> Dimensions {
+        Dimensions::NONE.with(Dimension::Frames).with(Dimension::Counters)
+    }
+
+    fn open(&mut self, scenario: &Scenario) -> Result<(), DutError> {
+        if let Some(old) = self.world.take() {
+            reaper::bury(old);
+        }
+        self.clock = None;
+        let mut world = inside::in_new_namespace(|inside| setup::build(scenario, inside))?;
+        world.proc.read(&mut self.baseline).doing(|| "reading the counters".to_owned())?;
+        self.world = Some(world);
+        self.started = process::clock(libc::CLOCK_MONOTONIC);
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, _clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
+        match &step.action {
+            Action::Inject { interface, frame } => self.inject(*interface, frame, observation),
+            Action::Advance => self.advance(step.at, observation),
+            Action::Socket { .. } => Err(DutError::Unsupported("sockets".to_owned())),
+        }
+    }
+
+    fn clock(&self) -> Option<Clock> {
+        self.clock
+    }
+
+    fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
+        self.world()?.proc.read(counters).doing(|| "reading the counters".to_owned())?;
+        *counters = counters.since(&self.baseline);
+        Ok(())
+    }
+
+    fn conntrack(&mut self) -> Result<Vec<ConntrackEntry>, DutError> {
+        Err(DutError::Unsupported("connection tracking".to_owned()))
+    }
+}
+
+impl Drop for LinuxDut {
+    fn drop(&mut self) {
+        if let Some(world) = self.world.take() {
+            reaper::bury(world);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The system calls that the standard library does not offer, each behind a safe function.
+//!
+//! All of the harness's `unsafe` lives below this module. Nothing here knows what the calls are for.
+
+pub(super) mod ioctl;
+pub(super) mod process;
+pub(super) mod socket;
