@@ -7,6 +7,7 @@ pub mod counter;
 pub mod observation;
 pub mod outcome;
 pub mod scenario;
+pub mod scenario_file;
 pub mod trace;
 
 pub use address::Prefix;

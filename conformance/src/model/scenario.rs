@@ -297,7 +297,7 @@ pub struct Translation {
 
 /// Ports or ICMP identifiers that a NAT rule maps to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Ports {
     /// First and last port or identifier of the range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
