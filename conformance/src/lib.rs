@@ -6,5 +6,6 @@
 pub mod capture;
 pub mod case;
 pub mod dut;
+pub mod generate;
 pub mod model;
 pub mod report;
