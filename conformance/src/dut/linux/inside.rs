@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::process::Command;
 
 use super::error::Doing;
 use super::netlink::Netlink;
@@ -55,9 +56,24 @@ impl Inside {
         }
     }
 
+    /// The effective group of whoever opens sockets here, as seen from inside.
+    pub(super) fn group(&self) -> u32 {
+        match self {
+            Self::Here => process::effective_ids().1,
+        }
+    }
+
     /// Opens a netlink socket of the namespace.
     pub(super) fn netlink(&self, protocol: i32) -> io::Result<Netlink> {
         self.socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol).map(Netlink::new)
+    }
+
+    /// Has `command` run inside when it is started from the thread that calls this.
+    pub(super) fn prepare(&self, _command: &mut Command) {
+        match self {
+            // Children start in the namespaces of the thread that starts them.
+            Self::Here => {}
+        }
     }
 
     /// Writes `value` to the sysctl `name` (full kernel name with dots).

@@ -6,17 +6,22 @@
 
 #![expect(dead_code, reason = "sockets, rules and the way without privilege follow and use the rest")]
 
+mod conntrack;
 mod counters;
+mod errno;
 mod error;
 mod inside;
 mod netlink;
 mod port;
 mod reaper;
 mod rtnetlink;
+mod rules;
 mod setup;
+mod sockets;
 mod sys;
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use error::{Doing, failed};
@@ -24,7 +29,9 @@ use setup::World;
 use sys::process;
 
 use super::{Clock, Dut, DutError};
-use crate::model::{Action, ConntrackEntry, Counters, Dimension, Dimensions, Observation, Scenario, Step};
+use crate::model::{
+    Action, ConntrackEntry, Counters, Dimension, Dimensions, Observation, Scenario, SocketAction, Step,
+};
 
 /// The kernel that this process runs on, as a stack under test.
 #[derive(Debug)]
@@ -84,12 +91,31 @@ impl LinuxDut {
         self.collect(observation)
     }
 
+    fn act(
+        &mut self,
+        socket: usize,
+        action: &SocketAction,
+        observation: &mut Observation,
+    ) -> Result<(), DutError> {
+        self.clock = Some(now());
+        self.world()?.sockets.act(socket, action, observation)?;
+        self.collect(observation)
+    }
+
     /// Takes everything that is there to be taken, without waiting.
     fn collect(&mut self, observation: &mut Observation) -> Result<(), DutError> {
         let Some(world) = &mut self.world else { return Err(not_open()) };
         for (interface, port) in world.ports.iter_mut().enumerate() {
             port.collect(interface, &mut self.buffer, observation)
                 .map_err(|error| failed(format!("reading frames from {}", port.name), error))?;
+        }
+        if !world.sockets.is_empty() {
+            world.sockets.collect(&mut self.buffer, observation).doing(|| "reading sockets".to_owned())?;
+        }
+        if let Some(conntrack) = world.conntrack.as_mut().filter(|_| world.tracks) {
+            conntrack
+                .take_events(&mut observation.conntrack_events)
+                .doing(|| "reading connection tracking events".to_owned())?;
         }
         Ok(())
     }
@@ -105,7 +131,7 @@ impl LinuxDut {
                 return Ok(());
             }
             let Some(world) = &self.world else { return Err(not_open()) };
-            let mut entries: Vec<_> = world.ports.iter().map(|port| process::poll_entry(port.fd())).collect();
+            let mut entries = world.poll_entries();
             match process::poll(&mut entries, Some(left)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                     return Err(failed("waiting for time to pass".to_owned(), error));
@@ -138,7 +164,9 @@ impl Dut for LinuxDut {
     }
 
     fn dimensions(&self) -> Dimensions {
-        Dimensions::NONE.with(Dimension::Frames).with(Dimension::Counters)
+        let always = [Dimension::Frames, Dimension::Deliveries, Dimension::SocketErrors, Dimension::Counters];
+        let offered = always.into_iter().fold(Dimensions::NONE, Dimensions::with);
+        if Path::new(setup::CONNTRACK).exists() { offered.with(Dimension::Conntrack) } else { offered }
     }
 
     fn open(&mut self, scenario: &Scenario) -> Result<(), DutError> {
@@ -157,7 +185,7 @@ impl Dut for LinuxDut {
         match &step.action {
             Action::Inject { interface, frame } => self.inject(*interface, frame, observation),
             Action::Advance => self.advance(step.at, observation),
-            Action::Socket { .. } => Err(DutError::Unsupported("sockets".to_owned())),
+            Action::Socket { socket, action } => self.act(*socket, action, observation),
         }
     }
 
@@ -172,7 +200,13 @@ impl Dut for LinuxDut {
     }
 
     fn conntrack(&mut self) -> Result<Vec<ConntrackEntry>, DutError> {
-        Err(DutError::Unsupported("connection tracking".to_owned()))
+        match &mut self.world()?.conntrack {
+            Some(conntrack) => conntrack.table().doing(|| "reading the connection tracking table".to_owned()),
+            None => Err(DutError::Environment {
+                what: "connection tracking".to_owned(),
+                why: "this kernel has none".to_owned(),
+            }),
+        }
     }
 }
 

@@ -105,42 +105,42 @@ impl Netlink {
 
     /// Sends `message` and waits for the kernel's acknowledgment.
     pub(super) fn request(&mut self, message: Message) -> io::Result<()> {
-        self.exchange(message, ACKNOWLEDGE, |_, _| ())
+        self.exchange(message, ACKNOWLEDGE, |_| ())
     }
 
-    /// Sends `message` and hands every message of the answer to `each` as (type, octets after the header).
-    pub(super) fn query(&mut self, message: Message, each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+    /// Sends `message` and hands every message of the answer to `each`.
+    pub(super) fn query(&mut self, message: Message, each: impl FnMut(Part<'_>)) -> io::Result<()> {
         self.exchange(message, ACKNOWLEDGE, each)
     }
 
     /// Like [`Netlink::query`] for a whole table.
-    pub(super) fn dump(&mut self, message: Message, each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+    pub(super) fn dump(&mut self, message: Message, each: impl FnMut(Part<'_>)) -> io::Result<()> {
         self.exchange(message, DUMP, each)
     }
 
-    fn exchange(&mut self, message: Message, flags: u16, mut each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+    fn exchange(&mut self, message: Message, flags: u16, mut each: impl FnMut(Part<'_>)) -> io::Result<()> {
         self.sequence += 1;
         let octets = message.finish(self.sequence, flags);
         socket::send(&self.socket, &octets, &[])?;
         loop {
             let len = socket::receive(&self.socket, &mut self.buffer, 0)?;
-            for (kind, sequence, body) in Messages(&self.buffer[..len]) {
-                if sequence != self.sequence {
+            for part in Messages(&self.buffer[..len]) {
+                if part.sequence != self.sequence {
                     continue;
                 }
-                match kind {
-                    ERROR | DONE => return acknowledgment(body),
-                    _ => each(kind, body),
+                match part.kind {
+                    ERROR | DONE => return acknowledgment(part.body),
+                    _ => each(part),
                 }
             }
         }
     }
 
     /// Hands the messages of one datagram that is already there to `each`; false if there is none.
-    pub(super) fn receive_now(&mut self, mut each: impl FnMut(u16, &[u8])) -> io::Result<bool> {
+    pub(super) fn receive_now(&mut self, each: impl FnMut(Part<'_>)) -> io::Result<bool> {
         match socket::receive(&self.socket, &mut self.buffer, libc::MSG_DONTWAIT) {
             Ok(len) => {
-                Messages(&self.buffer[..len]).for_each(|(kind, _, body)| each(kind, body));
+                Messages(&self.buffer[..len]).for_each(each);
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
@@ -157,20 +157,33 @@ fn acknowledgment(body: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Splits a datagram into its messages: (type, sequence number, octets after the header).
+/// One message that the kernel sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    /// Type.
+    pub(super) kind: u16,
+    /// Flags.
+    pub(super) flags: u16,
+    sequence: u32,
+    /// Octets after the header.
+    pub(super) body: &'a [u8],
+}
+
+/// Splits a datagram into its messages.
 struct Messages<'a>(&'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = (u16, u32, &'a [u8]);
+    type Item = Part<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let header = self.0.first_chunk::<HEADER>()?;
         let len = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let kind = u16::from_ne_bytes([header[4], header[5]]);
+        let flags = u16::from_ne_bytes([header[6], header[7]]);
         let sequence = u32::from_ne_bytes([header[8], header[9], header[10], header[11]]);
         let body = self.0.get(HEADER..len)?;
         self.0 = self.0.get(len.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, sequence, body))
+        Some(Part { kind, flags, sequence, body })
     }
 }
 
@@ -197,9 +210,9 @@ mod tests {
             .attribute(1, &[1, 2, 3])
             .nest(0x8002, |nested| nested.text(3, "lo").attribute(4, &[]))
             .finish(9, ACKNOWLEDGE);
-        let (kind, sequence, body) = Messages(&message).next().unwrap();
-        assert_eq!((kind, sequence), (16, 9));
-        let top: Vec<_> = attributes(&body[4..]).collect();
+        let part = Messages(&message).next().unwrap();
+        assert_eq!((part.kind, part.sequence), (16, 9));
+        let top: Vec<_> = attributes(&part.body[4..]).collect();
         assert_eq!(top[0], (1, &[1u8, 2, 3][..]));
         assert_eq!(top[1].0, 2);
         assert_eq!(attributes(top[1].1).collect::<Vec<_>>(), [(3, &b"lo\0"[..]), (4, &[][..])]);

@@ -68,9 +68,9 @@ impl Netlink {
     pub(super) fn link_index(&mut self, name: &str) -> io::Result<u32> {
         let mut index = None;
         let message = Message::new(RTM_GETLINK, 0, &link_header(0, 0, 0)).text(IFLA_IFNAME, name);
-        self.query(message, |kind, body| {
-            if kind == RTM_NEWLINK {
-                index = body.get(4..8).and_then(|octets| octets.try_into().ok()).map(u32::from_ne_bytes);
+        self.query(message, |part| {
+            if part.kind == RTM_NEWLINK {
+                index = part.body.get(4..8).and_then(|octets| octets.try_into().ok()).map(u32::from_ne_bytes);
             }
         })?;
         index.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))
@@ -79,9 +79,10 @@ impl Netlink {
     /// Hardware address of an interface.
     pub(super) fn link_mac(&mut self, index: u32) -> io::Result<[u8; 6]> {
         let mut mac = None;
-        self.query(Message::new(RTM_GETLINK, 0, &link_header(index, 0, 0)), |kind, body| {
-            if kind == RTM_NEWLINK {
-                let data = attributes(&body[16..]).find(|(kind, _)| *kind == IFLA_ADDRESS);
+        self.query(Message::new(RTM_GETLINK, 0, &link_header(index, 0, 0)), |part| {
+            if part.kind == RTM_NEWLINK {
+                let data = attributes(part.body.get(16..).unwrap_or_default())
+                    .find(|(kind, _)| *kind == IFLA_ADDRESS);
                 mac = data.and_then(|(_, octets)| octets.try_into().ok());
             }
         })?;

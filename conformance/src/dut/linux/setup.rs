@@ -1,22 +1,30 @@
 //! From a scenario to a configured namespace.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::conntrack::Conntrack;
 use super::counters::ProcCounters;
 use super::error::Doing;
 use super::inside::{Access, Inside};
 use super::netlink::Netlink;
 use super::port::{Carrier, Port};
 use super::rtnetlink::{LOOPBACK, LinkChange};
+use super::rules;
+use super::sockets::LocalSockets;
 use super::sys::ioctl::{self, TunMode};
-use super::sys::{process, socket};
+use super::sys::process::{self, PollEntry};
+use super::sys::socket;
 use crate::dut::DutError;
 use crate::model::{Interface, LinkKind, Role, Route, Scenario};
 
 /// Hardware address of an Ethernet interface for which the scenario gives none.
 const DEFAULT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+/// There where the kernel can track connections.
+pub(super) const CONNTRACK: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
 /// Frames that a device holds for us: more than the fragments of the largest datagram at the smallest MTU.
 const QUEUE: u32 = 10_000;
@@ -28,8 +36,24 @@ pub(super) struct World {
     pub(super) ports: Vec<Port>,
     /// Counters by way of `/proc`.
     pub(super) proc: ProcCounters,
+    /// The scenario's sockets.
+    pub(super) sockets: LocalSockets,
+    /// Where the kernel tracks connections.
+    pub(super) conntrack: Option<Conntrack>,
+    /// Whether anything in this scenario makes the kernel track connections; otherwise there are no events.
+    pub(super) tracks: bool,
     /// Sockets that hold memberships in multicast groups.
     _memberships: Vec<OwnedFd>,
+}
+
+impl World {
+    /// Everything that can be waited for.
+    pub(super) fn poll_entries(&self) -> Vec<PollEntry> {
+        let mut entries = self.sockets.poll_entries();
+        entries.extend(self.ports.iter().map(|port| process::poll_entry(port.fd())));
+        entries.extend(self.conntrack.iter().map(|conntrack| process::poll_entry(conntrack.fd())));
+        entries
+    }
 }
 
 /// Sets up `scenario` in the empty namespace that `inside` is in.
@@ -56,9 +80,13 @@ pub(super) fn build(scenario: &Scenario, inside: &Inside) -> Result<World, DutEr
     for route in &scenario.routes {
         add_route(route, &ports, &mut netlink)?;
     }
+    rules::install(scenario, inside)?;
     let memberships = join_groups(scenario, &ports, inside)?;
     let mut world = World {
         ports,
+        sockets: LocalSockets::open(scenario, inside)?,
+        conntrack: Path::new(CONNTRACK).exists().then(|| Conntrack::open(inside)).transpose()?,
+        tracks: matches!(scenario.role, Role::Conntrack | Role::Nat) || !scenario.rules.is_empty(),
         proc: ProcCounters::open(inside).doing(|| "opening the counter files in /proc/net".to_owned())?,
         _memberships: memberships,
     };

@@ -42,6 +42,12 @@ pub(in super::super) fn listen(socket: &impl AsFd, backlog: c_int) -> io::Result
     check(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog) })
 }
 
+/// Ends both directions of a connection, or the listening of a socket that listens.
+pub(in super::super) fn shut_down(socket: &impl AsFd) -> io::Result<()> {
+    // SAFETY: shutdown takes no pointer.
+    check(unsafe { libc::shutdown(socket.as_fd().as_raw_fd(), libc::SHUT_RDWR) })
+}
+
 /// Takes one connection that is waiting on a listening socket, without blocking; its peer's address comes with it.
 pub(in super::super) fn accept(socket: &impl AsFd) -> io::Result<(OwnedFd, SocketAddrV4)> {
     let mut address = [0u8; 16];
