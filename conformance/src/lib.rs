@@ -8,4 +8,5 @@ pub mod case;
 pub mod dut;
 pub mod generate;
 pub mod model;
+pub mod oracle;
 pub mod report;

@@ -1,0 +1,25 @@
+//! What must hold whatever happens: procedures written from the RFC text, laws and invariants.
+//!
+//! An oracle judges what it is shown and knows no generator and no DUT.
+
+pub mod answer;
+pub mod checksum;
+pub mod frame;
+pub mod reassembly;
+
+/// Why an oracle objects: what was seen and the clause it offends.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} ({clause})")]
+pub struct Objection {
+    /// What is wrong, in one line.
+    pub what: String,
+    /// The clause it offends, such as `RFC 1122 §3.2.2`.
+    pub clause: &'static str,
+}
+
+impl Objection {
+    /// An objection to `what`, by `clause`.
+    pub fn new(clause: &'static str, what: impl Into<String>) -> Self {
+        Self { what: what.into(), clause }
+    }
+}
