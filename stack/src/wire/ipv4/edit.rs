@@ -45,6 +45,11 @@ impl<'a> Ipv4Edit<'a> {
         self.header[6..8].copy_from_slice(&(flags & !OFFSET_MASK | offset.0).to_be_bytes());
     }
 
+    /// Sets the word of flags and fragment offset as a whole.
+    pub fn set_fragment_word(&mut self, word: u16) {
+        self.header[6..8].copy_from_slice(&word.to_be_bytes());
+    }
+
     /// Sets time to live.
     pub fn set_ttl(&mut self, ttl: u8) {
         self.header[8] = ttl;

@@ -6,8 +6,45 @@ use core::net::Ipv4Addr;
 use super::super::Protocol;
 use super::{FragmentOffset, HEADER_LEN, Ipv4Edit, Ipv4View, MAX_OPTIONS_LEN};
 
-/// An owned IPv4 header. Writing one that was read gives back the octets it was read from.
+/// The options of a header, padded with zeros to a multiple of 4 octets.
 #[derive(Clone, Copy, PartialEq, Eq)]
+pub struct OptionOctets {
+    octets: [u8; MAX_OPTIONS_LEN],
+    len: u8,
+}
+
+impl OptionOctets {
+    /// No options.
+    pub const NONE: Self = Self { octets: [0; MAX_OPTIONS_LEN], len: 0 };
+
+    /// `options`, padded; `None` above 40 octets.
+    pub fn new(options: &[u8]) -> Option<Self> {
+        let mut padded = Self::NONE;
+        padded.octets.get_mut(..options.len())?.copy_from_slice(options);
+        padded.len = options.len().next_multiple_of(4) as u8;
+        Some(padded)
+    }
+
+    /// The octets, padding included.
+    pub fn as_slice(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Default for OptionOctets {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Debug for OptionOctets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+/// An owned IPv4 header. Writing one that was read gives back the octets it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv4Header {
     /// Type of service: DSCP and ECN together.
     pub tos: u8,
@@ -33,8 +70,8 @@ pub struct Ipv4Header {
     pub source: Ipv4Addr,
     /// Destination address.
     pub destination: Ipv4Addr,
-    options: [u8; MAX_OPTIONS_LEN],
-    options_len: u8,
+    /// Options, padded to a multiple of 4 octets.
+    pub options: OptionOctets,
 }
 
 impl Default for Ipv4Header {
@@ -53,32 +90,14 @@ impl Default for Ipv4Header {
             header_checksum: 0,
             source: Ipv4Addr::UNSPECIFIED,
             destination: Ipv4Addr::UNSPECIFIED,
-            options: [0; MAX_OPTIONS_LEN],
-            options_len: 0,
+            options: OptionOctets::NONE,
         }
-    }
-}
-
-impl fmt::Debug for Ipv4Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ipv4Header")
-            .field("tos", &self.tos)
-            .field("total_length", &self.total_length)
-            .field("identification", &self.identification)
-            .field("flags_and_offset", &self.fragment_word())
-            .field("ttl", &self.ttl)
-            .field("protocol", &self.protocol)
-            .field("header_checksum", &self.header_checksum)
-            .field("source", &self.source)
-            .field("destination", &self.destination)
-            .field("options", &self.options())
-            .finish()
     }
 }
 
 impl From<&Ipv4View<'_>> for Ipv4Header {
     fn from(view: &Ipv4View<'_>) -> Self {
-        let mut header = Self {
+        Self {
             tos: view.tos(),
             total_length: view.total_length(),
             identification: view.identification(),
@@ -91,33 +110,15 @@ impl From<&Ipv4View<'_>> for Ipv4Header {
             header_checksum: view.header_checksum(),
             source: view.source(),
             destination: view.destination(),
-            ..Self::default()
-        };
-        header.set_options(view.options());
-        header
+            options: OptionOctets::new(view.options()).unwrap_or_default(),
+        }
     }
 }
 
 impl Ipv4Header {
-    /// The options, padded to a multiple of 4 octets.
-    pub fn options(&self) -> &[u8] {
-        self.options.get(..usize::from(self.options_len)).unwrap_or_default()
-    }
-
-    /// Replaces the options by `options`, padded with zeros to a multiple of 4 octets.
-    /// Returns whether they fit into 40 octets; if not, nothing changes.
-    pub fn set_options(&mut self, options: &[u8]) -> bool {
-        let Some(place) = self.options.get_mut(..options.len()) else { return false };
-        place.copy_from_slice(options);
-        let padded_len = options.len().next_multiple_of(4);
-        self.options[options.len()..padded_len].fill(0);
-        self.options_len = padded_len as u8;
-        true
-    }
-
     /// Octets of the header with options, 20 to 60.
     pub fn header_len(&self) -> usize {
-        HEADER_LEN + usize::from(self.options_len)
+        HEADER_LEN + self.options.as_slice().len()
     }
 
     /// Writes the header to the start of `buffer`, checksum as it is. Returns its length, or `None` if it does not fit.
@@ -134,7 +135,7 @@ impl Ipv4Header {
         fixed[10..12].copy_from_slice(&self.header_checksum.to_be_bytes());
         fixed[12..16].copy_from_slice(&self.source.octets());
         fixed[16..20].copy_from_slice(&self.destination.octets());
-        options.copy_from_slice(self.options());
+        options.copy_from_slice(self.options.as_slice());
         Some(len)
     }
 
@@ -164,12 +165,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_longer_than_forty_octets_are_refused() {
-        let mut header = Ipv4Header::default();
-        assert!(header.set_options(&[1; 39]));
-        assert!(!header.set_options(&[1; 41]));
-        assert_eq!(header.header_len(), 60);
-        assert_eq!(header.options()[39], 0);
+    fn options_are_padded_and_at_most_forty_octets() {
+        assert_eq!(OptionOctets::new(&[1; 41]), None);
+        let options = OptionOctets::new(&[1; 37]).unwrap();
+        assert_eq!(options.as_slice(), [&[1; 37][..], &[0; 3]].concat());
+        assert_eq!(Ipv4Header { options, ..Ipv4Header::default() }.header_len(), 60);
     }
 
     quickcheck! {

@@ -7,7 +7,7 @@ mod view;
 
 pub use edit::Ipv4Edit;
 pub use error::Ipv4Error;
-pub use header::Ipv4Header;
+pub use header::{Ipv4Header, OptionOctets};
 pub use view::Ipv4View;
 
 /// Octets of a header without options.
