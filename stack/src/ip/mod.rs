@@ -3,4 +3,5 @@
 pub mod fragmentation;
 pub mod identification;
 pub mod options;
+pub mod reassembly;
 pub mod route;
