@@ -12,6 +12,7 @@ extern crate std;
 
 pub mod address;
 pub mod config;
+pub mod conntrack;
 pub mod counters;
 pub mod decision;
 pub mod drop_reason;

@@ -1,0 +1,64 @@
+//! UDP and UDP-Lite: sanity of a datagram, and the rule that makes a stream of several.
+
+use super::entry::{Entry, HZ, Jiffies, Status};
+use super::judgment::{Invalidity, Judgment, Progress};
+use super::octets::be16;
+use crate::wire::Protocol;
+use crate::wire::checksum::Sum;
+
+use super::config::ConntrackConfig;
+use super::tuple::Tuple;
+
+/// How long after the first datagram a conversation may count as a stream.
+pub(crate) const STREAM_DELAY: Jiffies = 2 * HZ;
+
+/// Examines the UDP datagram that fills `transport`.
+///
+/// As in Linux the checksum covers everything behind the IP header, whatever the UDP length says, so padding there
+/// makes it wrong.
+pub(crate) fn check(tuple: Tuple, transport: &[u8], verify: bool) -> Result<(), Invalidity> {
+    let (Some(length), Some(checksum)) = (be16(transport, 4), be16(transport, 6)) else {
+        return Err(Invalidity::UdpMalformed);
+    };
+    if length < 8 || usize::from(length) > transport.len() {
+        return Err(Invalidity::UdpMalformed);
+    }
+    if verify && checksum != 0 && !is_sum_intact(tuple, Protocol::Udp, transport, transport.len()) {
+        return Err(Invalidity::UdpChecksum);
+    }
+    Ok(())
+}
+
+/// Examines the UDP-Lite datagram that fills `transport`. A zero checksum is forbidden. RFC 3828 §3.1.
+///
+/// As in Linux the pseudo header names UDP, so that checksums made by the letter of RFC 3828 are wrong.
+pub(crate) fn check_lite(tuple: Tuple, transport: &[u8], verify: bool) -> Result<(), Invalidity> {
+    let (Some(coverage), Some(checksum)) = (be16(transport, 4), be16(transport, 6)) else {
+        return Err(Invalidity::UdpMalformed);
+    };
+    let covered = if coverage == 0 { transport.len() } else { usize::from(coverage) };
+    if covered < 8 || covered > transport.len() {
+        return Err(Invalidity::UdpMalformed);
+    }
+    if checksum == 0 || (verify && !is_sum_intact(tuple, Protocol::Udp, transport, covered)) {
+        return Err(Invalidity::UdpLiteChecksum);
+    }
+    Ok(())
+}
+
+/// Whether the first `covered` octets and the pseudo header sum to all ones.
+pub(crate) fn is_sum_intact(tuple: Tuple, protocol: Protocol, transport: &[u8], covered: usize) -> bool {
+    let Ok(len) = u16::try_from(transport.len()) else { return false };
+    let Some(covered) = transport.get(..covered) else { return false };
+    let pseudo = Sum::of_pseudo_header(tuple.source, tuple.destination, protocol, len);
+    (pseudo + Sum::of(covered)).is_intact()
+}
+
+/// Follows a datagram of the entry: both ways and later than two seconds after the first, it is a stream.
+pub(crate) fn track(entry: &Entry, now: Jiffies, config: &ConntrackConfig) -> Judgment {
+    if !entry.status.contains(Status::SEEN_REPLY) || now <= entry.detail.as_stream_after() {
+        return Judgment::Accept(Progress::lives(config.udp_timeout));
+    }
+    let assured = !entry.status.intersects(Status::ASSURED | Status::NAT_CLASH);
+    Judgment::Accept(Progress { assured, changed: assured, ..Progress::lives(config.udp_timeout_stream) })
+}
