@@ -4,6 +4,7 @@
 
 pub mod badge;
 pub mod dissect;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod merge;

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::layer::{Cursor, Layer};
-use super::{checksum_text, icmp, internet_checksum, payload, to_hex, transport};
+use super::{Summary, checksum_text, icmp, internet_checksum, payload, to_hex, transport};
 
 /// What the header says about its payload, for the layers above.
 pub(super) struct Above {
@@ -15,9 +15,9 @@ pub(super) struct Above {
 }
 
 /// Decodes a datagram at nesting `depth`, adds its layers and returns one line about it.
-pub(super) fn dissect(datagram: &Cursor<'_>, depth: u8, layers: &mut Vec<Layer>) -> String {
+pub(super) fn dissect(datagram: &Cursor<'_>, depth: u8, layers: &mut Vec<Layer>) -> Summary {
     if datagram.len() == 0 {
-        return "empty datagram".to_owned();
+        return Summary { what: "empty datagram".to_owned(), ..Summary::default() };
     }
     let header_len = usize::from(datagram.read_u8(0).unwrap_or(0) & 15) * 4;
     let mut layer = Layer::new("IPv4", depth, datagram.start());
@@ -32,7 +32,7 @@ pub(super) fn dissect(datagram: &Cursor<'_>, depth: u8, layers: &mut Vec<Layer>)
     let (Some(fixed), Some(total_length), Some(fragment)) =
         (fixed, datagram.read_u16(2), datagram.read_u16(6))
     else {
-        return format!("IPv4, cut off after {} octets", datagram.len());
+        return Summary { what: "IPv4, cut off".to_owned(), length: datagram.len(), ..Summary::default() };
     };
     let total_length = usize::from(total_length);
     let end = if total_length < header_len { datagram.len() } else { total_length };
@@ -43,10 +43,10 @@ pub(super) fn dissect(datagram: &Cursor<'_>, depth: u8, layers: &mut Vec<Layer>)
         protocol: fixed[9],
         is_whole: fragment & 0x3fff == 0 && (header_len.max(20)..=datagram.len()).contains(&total_length),
     };
-    let inner = body_line(&body, fragment, &above, depth, layers);
+    let what = body_line(&body, fragment, &above, depth, layers);
     trailer(&datagram.rest(end), depth, layers);
     let (source, destination) = (Ipv4Addr::from(above.source), Ipv4Addr::from(above.destination));
-    format!("{source} → {destination} {inner}, {total_length} octets")
+    Summary { addresses: format!("{source} → {destination}"), what, length: total_length }
 }
 
 fn body_line(body: &Cursor<'_>, fragment: u16, above: &Above, depth: u8, layers: &mut Vec<Layer>) -> String {

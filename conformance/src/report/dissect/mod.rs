@@ -8,7 +8,7 @@ mod ipv4;
 mod layer;
 mod transport;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::model::LinkKind;
 
@@ -19,10 +19,28 @@ use layer::Cursor;
 /// A frame, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dissection {
-    /// One line: addresses, kind of message, length.
-    pub summary: String,
+    /// What it is, in one line.
+    pub summary: Summary,
     /// From the outermost header inwards.
     pub layers: Vec<Layer>,
+}
+
+/// What a frame is, in one line, in parts for where a line is too long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// `10.0.0.1 → 10.0.0.2`; empty if they cannot be told.
+    pub addresses: String,
+    /// Kind of message with what identifies it.
+    pub what: String,
+    /// Length in octets, as its header says.
+    pub length: usize,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.addresses.is_empty() { "" } else { " " };
+        write!(f, "{}{separator}{}, {} octets", self.addresses, self.what, self.length)
+    }
 }
 
 /// Decodes `octets` as found on a link of kind `link`.
@@ -71,7 +89,7 @@ pub fn to_hex(octets: &[u8]) -> String {
     })
 }
 
-fn ethernet(frame: &Cursor<'_>, layers: &mut Vec<Layer>) -> String {
+fn ethernet(frame: &Cursor<'_>, layers: &mut Vec<Layer>) -> Summary {
     let mut layer = Layer::new("Ethernet", 0, frame.start());
     let mac = |octets: &[u8]| octets.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":");
     layer.octets(frame, "destination", 0..6, mac);
@@ -86,11 +104,14 @@ fn ethernet(frame: &Cursor<'_>, layers: &mut Vec<Layer>) -> String {
     layers.push(layer);
     match frame.read_u16(12) {
         Some(0x0800) => ipv4::dissect(&frame.rest(14), 0, layers),
-        Some(ethertype) => {
+        ethertype => {
             payload(&frame.rest(14), 0, layers);
-            format!("Ethernet type {ethertype:#06x}, {} octets", frame.len())
+            let what = match ethertype {
+                Some(ethertype) => format!("Ethernet type {ethertype:#06x}"),
+                None => "Ethernet, cut off".to_owned(),
+            };
+            Summary { addresses: String::new(), what, length: frame.len() }
         }
-        None => format!("Ethernet, cut off after {} octets", frame.len()),
     }
 }
 
@@ -153,7 +174,10 @@ mod tests {
         assert_eq!(value(&echo, "IPv4", "checksum"), "0x14a3 (correct)");
         assert_eq!(value(&echo, "ICMP", "type"), "8 (echo request)");
         assert_eq!(value(&echo, "ICMP", "checksum"), "0xd5b6 (correct)");
-        assert_eq!(echo.summary, "10.0.0.1 → 10.0.0.2 ICMP echo request id 0x1234 seq 1, 36 octets");
+        assert_eq!(
+            echo.summary.to_string(),
+            "10.0.0.1 → 10.0.0.2 ICMP echo request id 0x1234 seq 1, 36 octets"
+        );
     }
 
     #[test]

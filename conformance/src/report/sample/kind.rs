@@ -57,6 +57,10 @@ impl Kind {
         }
     }
 
+    pub(super) fn is_explained(&self) -> bool {
+        !self.ledger().is_empty()
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         let ledger = self.ledger();
         if ledger.is_empty() {
