@@ -37,6 +37,7 @@ macro_rules! open_enum {
     };
 }
 
+pub mod build;
 pub mod checksum;
 pub mod extension;
 pub mod icmp;
