@@ -8,12 +8,12 @@ mod packet;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use netassay::dut::linux::LinuxDut;
+use netassay::dut::linux::{LinuxDut, Observers, Options};
 use netassay::dut::{Clock, Dut, DutError};
 use netassay::model::observation::{QueuedError, TrackedTuple};
 use netassay::model::{
-    Action, ConntrackEventKind, CounterId, Counters, Delivery, Observation, Scenario, SocketAction,
-    SocketError, Step,
+    Action, ConntrackEventKind, CounterId, Counters, Delivery, Dimension, Observation, Scenario,
+    SocketAction, SocketError, Step,
 };
 use packet::{HOST, PEER, checksum, echo_request, icmp, ip, udp};
 
@@ -24,6 +24,8 @@ const TESTS: &[(&str, Body)] = &[
     ("echo_request_is_answered", echo_request_is_answered),
     ("closed_port_is_reported", closed_port_is_reported),
     ("bad_header_checksum_is_counted", bad_header_checksum_is_counted),
+    ("drops_have_reasons", drops_have_reasons),
+    ("clock_never_goes_back", clock_never_goes_back),
     ("any_version_nibble_reaches_ip", any_version_nibble_reaches_ip),
     ("reopening_forgets_everything", reopening_forgets_everything),
     ("ethernet_frames_are_whole", ethernet_frames_are_whole),
@@ -41,12 +43,23 @@ const TESTS: &[(&str, Body)] = &[
     ("advance_waits_for_reassembly_to_time_out", advance_waits_for_reassembly_to_time_out),
 ];
 
+/// The ways in which every test runs.
+const WAYS: &[(&str, Options)] = &[
+    ("best", Options { observers: Observers::Best }),
+    ("without-bpf", Options { observers: Observers::WithoutBpf }),
+    ("proc-only", Options { observers: Observers::ProcOnly }),
+];
+
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = TESTS
-        .iter()
-        .map(|&(name, body)| Trial::ignorable_test(name, move || outcome(body(&mut LinuxDut::new()))))
-        .collect();
+    let mut trials =
+        vec![Trial::ignorable_test("all_ways_observe_the_same", || outcome(all_ways_observe_the_same()))];
+    for &(way, options) in WAYS {
+        for &(name, body) in TESTS {
+            let run = move || outcome(body(&mut LinuxDut::with(options)));
+            trials.push(Trial::ignorable_test(format!("{way}::{name}"), run));
+        }
+    }
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -461,4 +474,153 @@ fn zones_and_notrack_are_obeyed(dut: &mut LinuxDut) -> Result<(), DutError> {
     assert_eq!(observation.conntrack_events.len(), 1, "{observation:?}");
     assert_eq!(observation.conntrack_events[0].entry.zone, 7);
     Ok(())
+}
+
+/// A UDP segment for a router to forward.
+fn question() -> Vec<u8> {
+    ip(PEER, [10, 1, 0, 2].into(), 17, &udp(1000, 53, b"question"))
+}
+
+/// Datagrams that move many different counters, among them every way to drop one that appendix A knows of a host.
+fn assorted() -> Vec<Vec<u8>> {
+    let echo = || echo_request(PEER, HOST, b"abcdefgh");
+    let with = |change: fn(&mut Vec<u8>)| {
+        let mut datagram = echo();
+        change(&mut datagram);
+        datagram
+    };
+    let from = |source: [u8; 4]| echo_request(source.into(), HOST, b"abcdefgh");
+    let message = |icmp_type, code| ip(PEER, HOST, 1, &icmp(icmp_type, code, [0; 4], &question()));
+    let mut frames = vec![
+        echo(),
+        with(|datagram| datagram.truncate(19)),
+        with(|datagram| datagram[0] = 0x44),
+        with(|datagram| datagram[10] ^= 0x55),
+        with(|datagram| datagram.truncate(30)),
+        with(|datagram| datagram[22] ^= 0x55),
+        from([0, 0, 0, 0]),
+        from([127, 0, 0, 1]),
+        from([224, 0, 0, 1]),
+        from([10, 0, 0, 1]),
+        echo_request(PEER, [224, 0, 0, 1].into(), b"abcdefgh"),
+        echo_request(PEER, [10, 0, 0, 255].into(), b"abcdefgh"),
+        echo_request(PEER, [10, 0, 0, 77].into(), b"abcdefgh"),
+        echo_request(PEER, [192, 0, 2, 1].into(), b"abcdefgh"),
+        ip(PEER, HOST, 253, b"abcdefgh"),
+        ip(PEER, HOST, 17, &udp(1000, 9, b"hello")),
+        ip(PEER, HOST, 17, &udp(1000, 9, b"hello")[..7]),
+        ip(PEER, HOST, 136, &udp(1000, 9, b"hello")),
+        tcp(2, 99, 0, b""),
+        packet::fragment(PEER, HOST, 1, 0x2000, &icmp(8, 0, [0; 4], &[7; 16])[..16]),
+        packet::fragment(PEER, HOST, 1, 1, &icmp(8, 0, [0; 4], &[7; 16])[8..]),
+        packet::fragment(PEER, HOST, 17, 0x2000, &[7; 16]),
+        packet::fragment(PEER, HOST, 17, 1, &[7; 16]),
+        question(),
+        vec![],
+    ];
+    for icmp_type in 0..=45 {
+        frames.push(message(icmp_type, 0));
+    }
+    frames
+}
+
+/// Everything observed of [`assorted`] and the counters after each.
+type Seen = Vec<(Observation, Counters)>;
+
+fn watch(options: Options, scenario: &Scenario) -> Result<Seen, DutError> {
+    let mut dut = LinuxDut::with(options);
+    dut.open(scenario)?;
+    let mut seen = Vec::new();
+    for frame in assorted() {
+        let mut observation = inject(&mut dut, frame)?;
+        for frame in &mut observation.frames {
+            // The identification and the sequence number of TCP are the kernel's own choice.
+            frame.octets[4..6].fill(0);
+            frame.octets[10..12].fill(0);
+            if frame.octets[9] == 6 {
+                frame.octets[24..28].fill(0);
+                frame.octets[36..38].fill(0);
+            }
+        }
+        if !dut.dimensions().contains(Dimension::Drops) {
+            assert_eq!(observation.drops, []);
+        }
+        let mut counters = Counters::new();
+        dut.counters(&mut counters)?;
+        seen.push((observation, counters));
+    }
+    Ok(seen)
+}
+
+fn all_ways_observe_the_same() -> Result<(), DutError> {
+    let host = host_with("[[socket]]\nkind = 'tcp'\nlocal = '10.0.0.1:80'");
+    let tracking =
+        router_with("conntrack", "[[rule]]\nhook = 'forward'\nct-state = ['invalid']\naction = 'drop'");
+    for scenario in [host, tracking] {
+        let seen: Vec<_> =
+            WAYS.iter().map(|(_, options)| watch(*options, &scenario)).collect::<Result<_, _>>()?;
+        for (step, (best, other)) in seen[0].iter().zip(&seen[1]).enumerate() {
+            assert_eq!(best.1, other.1, "counters of step {step}");
+            assert_eq!(best.0.frames, other.0.frames, "frames of step {step}");
+            assert_eq!(best.0.drops, other.0.drops, "drops of step {step}");
+        }
+        for (step, (best, other)) in seen[0].iter().zip(&seen[2]).enumerate() {
+            assert_eq!(best.1, other.1, "counters of step {step}");
+            assert_eq!(best.0.frames, other.0.frames, "frames of step {step}");
+        }
+    }
+    Ok(())
+}
+
+// Rows 7, 15, 17, 27, 31, 45 and 55.
+fn drops_have_reasons(dut: &mut LinuxDut) -> Result<(), DutError> {
+    dut.open(&host())?;
+    if let Some(why) = dut.why_no_drops() {
+        return Err(DutError::Environment { what: "drop reasons".to_owned(), why: why.to_owned() });
+    }
+    let mut reason_of = |frame: Vec<u8>| -> Result<String, DutError> {
+        let observation = inject(dut, frame)?;
+        let [drop] = &observation.drops[..] else { panic!("{observation:?}") };
+        assert!(drop.location.as_ref().is_some_and(|place| place.len() > 3), "{drop:?}");
+        Ok(drop.reason.clone())
+    };
+    let echo = echo_request(PEER, HOST, b"abcdefgh");
+    let changed = |at: usize, value: u8| {
+        let mut datagram = echo.clone();
+        datagram[at] ^= value;
+        datagram
+    };
+    let to = |destination: [u8; 4]| echo_request(PEER, destination.into(), b"abcdefgh");
+    assert_eq!(reason_of(echo[..19].to_vec())?, "IP_INHDR");
+    assert_eq!(reason_of(changed(10, 0x55))?, "IP_CSUM");
+    assert_eq!(reason_of(echo[..30].to_vec())?, "PKT_TOO_SMALL");
+    assert_eq!(reason_of(changed(22, 0x55))?, "ICMP_CSUM");
+    assert_eq!(reason_of(echo_request([127, 0, 0, 1].into(), HOST, b"abcdefgh"))?, "IP_LOCALNET");
+    assert_eq!(reason_of(to([0, 1, 2, 3]))?, "IP_INADDRERRORS");
+    assert_eq!(reason_of(to([8, 8, 8, 8]))?, "IP_INADDRERRORS");
+    assert_eq!(inject(dut, echo)?.drops, []);
+    Ok(())
+}
+
+fn clock_never_goes_back(dut: &mut LinuxDut) -> Result<(), DutError> {
+    dut.open(&host())?;
+    assert_eq!(dut.clock(), None);
+    let mut last = Duration::ZERO;
+    let start = dut_time(dut)?;
+    for milliseconds in [1u64, 2, 3, 10, 20, 30] {
+        let now = dut_time(dut)?;
+        assert!(now >= last, "{now:?} after {last:?}");
+        take(dut, Duration::from_millis(milliseconds), Action::Advance)?;
+        last = dut.clock().unwrap().monotonic;
+        assert!(last >= now, "{last:?} after {now:?}");
+    }
+    // Whole jiffies may hide up to one at either end.
+    assert!(last - start >= Duration::from_millis(30 - 1 - 4 - 4), "{last:?} after {start:?}");
+    Ok(())
+}
+
+/// When an echo request reached the kernel.
+fn dut_time(dut: &mut LinuxDut) -> Result<Duration, DutError> {
+    inject(dut, echo_request(PEER, HOST, b"abcdefgh"))?;
+    Ok(dut.clock().expect("a step was taken").monotonic)
 }

@@ -6,6 +6,7 @@
 
 #![expect(dead_code, reason = "sockets, rules and the way without privilege follow and use the rest")]
 
+mod bpf;
 mod conntrack;
 mod counters;
 mod errno;
@@ -19,24 +20,43 @@ mod rules;
 mod setup;
 mod sockets;
 mod sys;
+mod tracefs;
+mod watch;
 
-use std::io;
 use std::path::Path;
 use std::time::Duration;
+use std::{io, mem};
 
 use error::{Doing, failed};
 use setup::World;
 use sys::process;
+pub use watch::Observers;
+use watch::Watch;
 
 use super::{Clock, Dut, DutError};
 use crate::model::{
     Action, ConntrackEntry, Counters, Dimension, Dimensions, Observation, Scenario, SocketAction, Step,
 };
 
+/// How a [`LinuxDut`] goes about it. The defaults take the best that the machine allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Which means of watching the kernel may be used.
+    pub observers: Observers,
+}
+
+/// Removes what would outlive this process if it ended now, without running destructors: for a handler of Ctrl-C.
+/// Namespaces and devices go away by themselves.
+pub fn clean_up_before_exit() {
+    tracefs::remove_all();
+}
+
 /// The kernel that this process runs on, as a stack under test.
 #[derive(Debug)]
 pub struct LinuxDut {
     world: Option<World>,
+    /// How the kernel is watched.
+    watch: Watch,
     /// Counters right after `open`.
     baseline: Counters,
     /// When `open` returned, by `CLOCK_MONOTONIC`.
@@ -56,10 +76,16 @@ impl Default for LinuxDut {
 }
 
 impl LinuxDut {
-    /// A DUT that has not been opened yet. Makes nothing in the kernel.
+    /// A DUT that has not been opened yet, with the best that the machine allows.
     pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// A DUT that has not been opened yet.
+    pub fn with(options: Options) -> Self {
         Self {
             world: None,
+            watch: Watch::new(options.observers),
             baseline: Counters::new(),
             started: Duration::ZERO,
             clock: None,
@@ -72,13 +98,26 @@ impl LinuxDut {
         self.world.as_mut().ok_or_else(|| DutError::Gone("it has not been opened".to_owned()))
     }
 
+    /// Reads the counters since the namespace was made.
+    fn read_counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
+        let result = match self.watch.counters(counters) {
+            Some(result) => result,
+            None => self.world()?.proc.read(counters),
+        };
+        result.doing(|| "reading the counters".to_owned())
+    }
+
+    /// Why drop reasons cannot be observed; `None` if they can.
+    pub fn why_no_drops(&self) -> Option<&str> {
+        self.watch.blind()
+    }
+
     fn inject(
         &mut self,
         interface: usize,
         frame: &[u8],
         observation: &mut Observation,
     ) -> Result<(), DutError> {
-        self.clock = Some(now());
         let Some(world) = &mut self.world else { return Err(not_open()) };
         let Some(port) = world.ports.get_mut(interface) else {
             return Err(DutError::Unsupported(format!("there is no interface number {interface}")));
@@ -88,6 +127,7 @@ impl LinuxDut {
             Err(error) if port::is_refusal(&error) => observation.refused = Some(error.to_string()),
             Err(error) => return Err(failed(format!("writing a frame to {}", port.name), error)),
         }
+        self.clock = Some(self.watch.clock());
         self.collect(observation)
     }
 
@@ -97,7 +137,7 @@ impl LinuxDut {
         action: &SocketAction,
         observation: &mut Observation,
     ) -> Result<(), DutError> {
-        self.clock = Some(now());
+        self.clock = Some(self.watch.clock());
         self.world()?.sockets.act(socket, action, observation)?;
         self.collect(observation)
     }
@@ -127,7 +167,7 @@ impl LinuxDut {
             self.collect(observation)?;
             let left = until.saturating_sub(process::clock(libc::CLOCK_MONOTONIC));
             if left.is_zero() {
-                self.clock = Some(now());
+                self.clock = Some(self.watch.clock());
                 return Ok(());
             }
             let Some(world) = &self.world else { return Err(not_open()) };
@@ -146,13 +186,6 @@ fn not_open() -> DutError {
     DutError::Gone("it has not been opened".to_owned())
 }
 
-/// This moment by the kernel's clocks.
-fn now() -> Clock {
-    const DAY_MS: u128 = 24 * 60 * 60 * 1000;
-    let midnight_ms = process::clock(libc::CLOCK_REALTIME).as_millis() % DAY_MS;
-    Clock { monotonic: process::clock(libc::CLOCK_MONOTONIC), midnight_ms: midnight_ms as u32 }
-}
-
 impl Dut for LinuxDut {
     fn name(&self) -> String {
         "linux".to_owned()
@@ -166,7 +199,9 @@ impl Dut for LinuxDut {
     fn dimensions(&self) -> Dimensions {
         let always = [Dimension::Frames, Dimension::Deliveries, Dimension::SocketErrors, Dimension::Counters];
         let offered = always.into_iter().fold(Dimensions::NONE, Dimensions::with);
-        if Path::new(setup::CONNTRACK).exists() { offered.with(Dimension::Conntrack) } else { offered }
+        let drops = self.watch.blind().is_none().then_some(Dimension::Drops);
+        let conntrack = Path::new(setup::CONNTRACK).exists().then_some(Dimension::Conntrack);
+        drops.into_iter().chain(conntrack).fold(offered, Dimensions::with)
     }
 
     fn open(&mut self, scenario: &Scenario) -> Result<(), DutError> {
@@ -174,19 +209,31 @@ impl Dut for LinuxDut {
             reaper::bury(old);
         }
         self.clock = None;
-        let mut world = inside::in_new_namespace(|inside| setup::build(scenario, inside))?;
-        world.proc.read(&mut self.baseline).doing(|| "reading the counters".to_owned())?;
+        let watch = &mut self.watch;
+        let world = inside::in_new_namespace(|inside| {
+            let world = setup::build(scenario, inside)?;
+            watch
+                .look_at_own_namespace()
+                .map_err(|why| DutError::Environment { what: "watching the namespace".to_owned(), why })?;
+            Ok(world)
+        })?;
         self.world = Some(world);
+        let mut baseline = mem::take(&mut self.baseline);
+        self.read_counters(&mut baseline)?;
+        self.baseline = baseline;
         self.started = process::clock(libc::CLOCK_MONOTONIC);
         Ok(())
     }
 
     fn step(&mut self, step: &Step, _clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
-        match &step.action {
+        self.watch.begin().doing(|| "starting to watch the kernel".to_owned())?;
+        let result = match &step.action {
             Action::Inject { interface, frame } => self.inject(*interface, frame, observation),
             Action::Advance => self.advance(step.at, observation),
             Action::Socket { socket, action } => self.act(*socket, action, observation),
-        }
+        };
+        self.watch.end(&mut observation.drops).doing(|| "reading drop reasons".to_owned())?;
+        result
     }
 
     fn clock(&self) -> Option<Clock> {
@@ -194,9 +241,13 @@ impl Dut for LinuxDut {
     }
 
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
-        self.world()?.proc.read(counters).doing(|| "reading the counters".to_owned())?;
+        self.read_counters(counters)?;
         *counters = counters.since(&self.baseline);
         Ok(())
+    }
+
+    fn counters_are_cheap(&self) -> bool {
+        self.watch.counters_are_cheap()
     }
 
     fn conntrack(&mut self) -> Result<Vec<ConntrackEntry>, DutError> {

@@ -1,0 +1,363 @@
+//! All MIB counters of a namespace in one system call.
+//!
+//! A program copies the kernel's own counter blocks, those of every CPU, into memory that this process shares; that
+//! takes about a microsecond, where formatting and parsing `/proc/net/snmp` and `netstat` takes fifty.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
+
+use super::super::sys::bpf::{self, SharedMap};
+use super::Peek;
+use super::assembler::{Assembler, Helper, R0, R1, R2, R3, R7, R10};
+use super::btf::Btf;
+use crate::model::{CounterId, Counters};
+
+/// With more CPUs than this a snapshot costs more than the packet it is about.
+const CHEAP_CPUS: usize = 8;
+
+/// A block of counters that exists once per CPU.
+struct Source {
+    /// Member of `struct net` and, inside it, the member that points to the block.
+    members: (&'static str, &'static str, &'static str),
+    /// Octets of one counter.
+    width: usize,
+    /// Names of the counters and of the enumerators or members that say where they are.
+    counters: &'static [(&'static str, &'static str)],
+}
+
+const SOURCES: &[Source] = &[
+    Source {
+        members: ("mib", "netns_mib", "ip_statistics"),
+        width: 8,
+        counters: &[
+            ("Ip.InReceives", "IPSTATS_MIB_INPKTS"),
+            ("Ip.InHdrErrors", "IPSTATS_MIB_INHDRERRORS"),
+            ("Ip.InAddrErrors", "IPSTATS_MIB_INADDRERRORS"),
+            ("Ip.ForwDatagrams", "IPSTATS_MIB_OUTFORWDATAGRAMS"),
+            ("Ip.InUnknownProtos", "IPSTATS_MIB_INUNKNOWNPROTOS"),
+            ("Ip.InDiscards", "IPSTATS_MIB_INDISCARDS"),
+            ("Ip.InDelivers", "IPSTATS_MIB_INDELIVERS"),
+            ("Ip.OutRequests", "IPSTATS_MIB_OUTREQUESTS"),
+            ("Ip.OutDiscards", "IPSTATS_MIB_OUTDISCARDS"),
+            ("Ip.OutNoRoutes", "IPSTATS_MIB_OUTNOROUTES"),
+            ("Ip.ReasmTimeout", "IPSTATS_MIB_REASMTIMEOUT"),
+            ("Ip.ReasmReqds", "IPSTATS_MIB_REASMREQDS"),
+            ("Ip.ReasmOKs", "IPSTATS_MIB_REASMOKS"),
+            ("Ip.ReasmFails", "IPSTATS_MIB_REASMFAILS"),
+            ("Ip.FragOKs", "IPSTATS_MIB_FRAGOKS"),
+            ("Ip.FragFails", "IPSTATS_MIB_FRAGFAILS"),
+            ("Ip.FragCreates", "IPSTATS_MIB_FRAGCREATES"),
+            ("Ip.OutTransmits", "IPSTATS_MIB_OUTPKTS"),
+            ("IpExt.InNoRoutes", "IPSTATS_MIB_INNOROUTES"),
+            ("IpExt.InTruncatedPkts", "IPSTATS_MIB_INTRUNCATEDPKTS"),
+            ("IpExt.InMcastPkts", "IPSTATS_MIB_INMCASTPKTS"),
+            ("IpExt.OutMcastPkts", "IPSTATS_MIB_OUTMCASTPKTS"),
+            ("IpExt.InBcastPkts", "IPSTATS_MIB_INBCASTPKTS"),
+            ("IpExt.OutBcastPkts", "IPSTATS_MIB_OUTBCASTPKTS"),
+            ("IpExt.InOctets", "IPSTATS_MIB_INOCTETS"),
+            ("IpExt.OutOctets", "IPSTATS_MIB_OUTOCTETS"),
+            ("IpExt.InMcastOctets", "IPSTATS_MIB_INMCASTOCTETS"),
+            ("IpExt.OutMcastOctets", "IPSTATS_MIB_OUTMCASTOCTETS"),
+            ("IpExt.InBcastOctets", "IPSTATS_MIB_INBCASTOCTETS"),
+            ("IpExt.OutBcastOctets", "IPSTATS_MIB_OUTBCASTOCTETS"),
+            ("IpExt.InCsumErrors", "IPSTATS_MIB_CSUMERRORS"),
+            ("IpExt.InNoECTPkts", "IPSTATS_MIB_NOECTPKTS"),
+            ("IpExt.InECT1Pkts", "IPSTATS_MIB_ECT1PKTS"),
+            ("IpExt.InECT0Pkts", "IPSTATS_MIB_ECT0PKTS"),
+            ("IpExt.InCEPkts", "IPSTATS_MIB_CEPKTS"),
+            ("IpExt.ReasmOverlaps", "IPSTATS_MIB_REASM_OVERLAPS"),
+        ],
+    },
+    Source {
+        members: ("mib", "netns_mib", "icmp_statistics"),
+        width: 8,
+        counters: &[
+            ("Icmp.InMsgs", "ICMP_MIB_INMSGS"),
+            ("Icmp.InErrors", "ICMP_MIB_INERRORS"),
+            ("Icmp.InCsumErrors", "ICMP_MIB_CSUMERRORS"),
+            ("Icmp.OutMsgs", "ICMP_MIB_OUTMSGS"),
+            ("Icmp.OutErrors", "ICMP_MIB_OUTERRORS"),
+            ("Icmp.OutRateLimitGlobal", "ICMP_MIB_RATELIMITGLOBAL"),
+            ("Icmp.OutRateLimitHost", "ICMP_MIB_RATELIMITHOST"),
+        ],
+    },
+    Source {
+        members: ("mib", "netns_mib", "tcp_statistics"),
+        width: 8,
+        counters: &[
+            ("Tcp.ActiveOpens", "TCP_MIB_ACTIVEOPENS"),
+            ("Tcp.PassiveOpens", "TCP_MIB_PASSIVEOPENS"),
+            ("Tcp.AttemptFails", "TCP_MIB_ATTEMPTFAILS"),
+            ("Tcp.EstabResets", "TCP_MIB_ESTABRESETS"),
+            ("Tcp.InSegs", "TCP_MIB_INSEGS"),
+            ("Tcp.OutSegs", "TCP_MIB_OUTSEGS"),
+            ("Tcp.RetransSegs", "TCP_MIB_RETRANSSEGS"),
+            ("Tcp.InErrs", "TCP_MIB_INERRS"),
+            ("Tcp.OutRsts", "TCP_MIB_OUTRSTS"),
+            ("Tcp.InCsumErrors", "TCP_MIB_CSUMERRORS"),
+        ],
+    },
+    Source { members: ("mib", "netns_mib", "udp_statistics"), width: 8, counters: UDP },
+    Source { members: ("mib", "netns_mib", "udplite_statistics"), width: 8, counters: UDP_LITE },
+    Source {
+        members: ("mib", "netns_mib", "net_statistics"),
+        width: 8,
+        counters: &[
+            ("TcpExt.IPReversePathFilter", "LINUX_MIB_IPRPFILTER"),
+            ("TcpExt.OutOfWindowIcmps", "LINUX_MIB_OUTOFWINDOWICMPS"),
+            ("TcpExt.LockDroppedIcmps", "LINUX_MIB_LOCKDROPPEDICMPS"),
+            ("TcpExt.ListenDrops", "LINUX_MIB_LISTENDROPS"),
+        ],
+    },
+    Source {
+        members: ("ct", "netns_ct", "stat"),
+        width: 4,
+        counters: &[
+            ("Conntrack.found", "found"),
+            ("Conntrack.invalid", "invalid"),
+            ("Conntrack.insert", "insert"),
+            ("Conntrack.insert_failed", "insert_failed"),
+            ("Conntrack.drop", "drop"),
+            ("Conntrack.early_drop", "early_drop"),
+            ("Conntrack.icmp_error", "error"),
+            ("Conntrack.clash_resolve", "clash_resolve"),
+            ("Conntrack.chain_toolong", "chaintoolong"),
+        ],
+    },
+];
+
+const UDP: &[(&str, &str)] = &[
+    ("Udp.InDatagrams", "UDP_MIB_INDATAGRAMS"),
+    ("Udp.NoPorts", "UDP_MIB_NOPORTS"),
+    ("Udp.InErrors", "UDP_MIB_INERRORS"),
+    ("Udp.OutDatagrams", "UDP_MIB_OUTDATAGRAMS"),
+    ("Udp.RcvbufErrors", "UDP_MIB_RCVBUFERRORS"),
+    ("Udp.SndbufErrors", "UDP_MIB_SNDBUFERRORS"),
+    ("Udp.InCsumErrors", "UDP_MIB_CSUMERRORS"),
+    ("Udp.IgnoredMulti", "UDP_MIB_IGNOREDMULTI"),
+    ("Udp.MemErrors", "UDP_MIB_MEMERRORS"),
+];
+
+const UDP_LITE: &[(&str, &str)] = &[
+    ("UdpLite.InDatagrams", "UDP_MIB_INDATAGRAMS"),
+    ("UdpLite.NoPorts", "UDP_MIB_NOPORTS"),
+    ("UdpLite.InErrors", "UDP_MIB_INERRORS"),
+    ("UdpLite.OutDatagrams", "UDP_MIB_OUTDATAGRAMS"),
+    ("UdpLite.RcvbufErrors", "UDP_MIB_RCVBUFERRORS"),
+    ("UdpLite.SndbufErrors", "UDP_MIB_SNDBUFERRORS"),
+    ("UdpLite.InCsumErrors", "UDP_MIB_CSUMERRORS"),
+    ("UdpLite.IgnoredMulti", "UDP_MIB_IGNOREDMULTI"),
+    ("UdpLite.MemErrors", "UDP_MIB_MEMERRORS"),
+];
+
+/// One counter in the copies: its slot, the offset of its first copy, and how wide it is.
+#[derive(Debug)]
+struct Place {
+    id: CounterId,
+    /// Index of its source.
+    source: usize,
+    /// Octets from the start of the source's range.
+    offset: usize,
+    width: usize,
+}
+
+/// Where a range of the kernel's memory starts, relative to what is known of a namespace.
+#[derive(Debug)]
+struct Origin {
+    /// Offset in `struct net` of the pointer to the block.
+    pointer: usize,
+    /// To be added to that pointer.
+    offset: u64,
+}
+
+/// Reads the counters of one namespace at a time.
+#[derive(Debug)]
+pub(in super::super) struct MibReader {
+    map: SharedMap,
+    program: OwnedFd,
+    places: Vec<Place>,
+    /// For each source, where the copy of each CPU starts.
+    copies: Vec<Vec<usize>>,
+    /// Where the copy of the counters by ICMP type starts.
+    by_type: usize,
+    /// Where to look in a namespace, in the order of the addresses in the map.
+    origins: Vec<Origin>,
+    cpus: usize,
+}
+
+impl MibReader {
+    /// Loads the program that takes the snapshots.
+    pub(super) fn new(btf: &Btf, peek: &Peek) -> Result<Self, String> {
+        let cpus = cpu_offsets(btf, peek)?;
+        let mut plan = Plan::default();
+        let (mut places, mut copies) = (Vec::new(), Vec::new());
+        for (source, wanted) in SOURCES.iter().enumerate() {
+            let (outer, structure, member) = wanted.members;
+            let Ok(inner) = btf.offset(structure, member) else {
+                // A kernel without this block has none of its counters.
+                copies.push(Vec::new());
+                continue;
+            };
+            let pointer = btf.offset("net", outer)? + inner;
+            let known =
+                |(name, at): &(&str, &str)| Some((CounterId::by_name(name)?, offset_of(btf, wanted, at)?));
+            let offsets: Vec<_> = wanted.counters.iter().filter_map(known).collect();
+            let first = offsets.iter().map(|(_, offset)| *offset).min().unwrap_or(0);
+            let end = offsets.iter().map(|(_, offset)| offset + wanted.width).max().unwrap_or(0);
+            places.extend(offsets.into_iter().map(|(id, offset)| Place {
+                id,
+                source,
+                offset: offset - first,
+                width: wanted.width,
+            }));
+            let origin = |cpu: &u64| Origin { pointer, offset: cpu.wrapping_add(first as u64) };
+            copies.push(cpus.iter().map(|cpu| plan.add(origin(cpu), end - first)).collect());
+        }
+        let pointer = btf.offset("net", "mib")? + btf.offset("netns_mib", "icmpmsg_statistics")?;
+        let by_type = plan.add(Origin { pointer, offset: 0 }, 512 * 8);
+        let said = |error: io::Error| format!("loading a BPF program: {error}");
+        let (map, program, origins) = plan.finish().map_err(said)?;
+        Ok(Self { map, program, places, copies, by_type, origins, cpus: cpus.len() })
+    }
+
+    /// From now on reads the counters of the namespace at the kernel address `namespace`.
+    pub(super) fn look_at(&mut self, namespace: u64, peek: &Peek) -> io::Result<()> {
+        let mut known = None;
+        for (number, origin) in self.origins.iter().enumerate() {
+            let block = match known {
+                Some((pointer, block)) if pointer == origin.pointer => block,
+                _ => peek.word(namespace + origin.pointer as u64)?,
+            };
+            known = Some((origin.pointer, block));
+            self.map.store(number * 8, block.wrapping_add(origin.offset));
+        }
+        Ok(())
+    }
+
+    /// Whether a snapshot costs no more than a packet.
+    pub(in super::super) fn is_cheap(&self) -> bool {
+        self.cpus <= CHEAP_CPUS
+    }
+
+    /// Reads all counters since the namespace was made.
+    pub(in super::super) fn read(&self, counters: &mut Counters) -> io::Result<()> {
+        bpf::run(&self.program)?;
+        for place in &self.places {
+            let copies = self.copies[place.source].iter();
+            let sum: u64 = copies.map(|copy| self.value(copy + place.offset, place.width)).sum();
+            counters.set(place.id, sum as i64);
+        }
+        let first = CounterId::icmp_in_type(0).slot();
+        for (number, slot) in counters.slots_mut()[first..first + 512].iter_mut().enumerate() {
+            *slot = self.map.load(self.by_type + 8 * number) as i64;
+        }
+        Ok(())
+    }
+
+    fn value(&self, offset: usize, width: usize) -> u64 {
+        let word = self.map.load(offset & !7);
+        match width {
+            8 => word,
+            // The half that `offset` points to, in the machine's order of octets.
+            _ => {
+                let half = offset % 8 / 4 == usize::from(cfg!(target_endian = "little"));
+                if half { word >> 32 } else { word & 0xffff_ffff }
+            }
+        }
+    }
+}
+
+/// Offset in its block of the counter that `at` names: an enumerator, or a member where the block is a structure.
+fn offset_of(btf: &Btf, source: &Source, at: &str) -> Option<usize> {
+    match source.width {
+        4 => btf.offset("ip_conntrack_stat", at).ok(),
+        width => usize::try_from(btf.enumerator(at)?).ok().map(|number| number * width),
+    }
+}
+
+/// What the program is to copy.
+#[derive(Default)]
+struct Plan {
+    /// From where, and how many octets to where.
+    ranges: Vec<(Origin, usize, usize)>,
+    /// Octets of copies so far.
+    len: usize,
+}
+
+impl Plan {
+    /// Room for addresses: eight for each of 512 CPUs.
+    const ADDRESSES: usize = 1 << 15;
+
+    /// Adds a range of `len` octets and returns where its copy will be.
+    fn add(&mut self, origin: Origin, len: usize) -> usize {
+        let copy = Self::ADDRESSES + self.len;
+        self.ranges.push((origin, len, copy));
+        self.len += len.next_multiple_of(8);
+        copy
+    }
+
+    /// The map for addresses and copies, the program that copies, and the origins in the order of their addresses.
+    fn finish(self) -> io::Result<(SharedMap, OwnedFd, Vec<Origin>)> {
+        if self.ranges.len() * 8 > Self::ADDRESSES {
+            return Err(io::Error::other("too many CPUs"));
+        }
+        let map = SharedMap::new(Self::ADDRESSES + self.len)?;
+        let mut program = Assembler::default();
+        for (number, (_, len, copy)) in self.ranges.iter().enumerate() {
+            program.map_value(R7, map.number(), number * 8).load(R3, R7, 0);
+            program.map_value(R1, map.number(), *copy).set(R2, *len as i32).call(Helper::ProbeReadKernel);
+        }
+        program.end();
+        let program = bpf::load(&program.finish())?;
+        Ok((map, program, self.ranges.into_iter().map(|(origin, ..)| origin).collect()))
+    }
+}
+
+/// For every CPU, how far its copy of per-CPU data lies from the address that pointers to such data hold.
+///
+/// The kernel keeps these numbers to itself, but they follow from a map with one value per CPU: the address of each
+/// CPU's value, less the pointer that the map holds.
+fn cpu_offsets(btf: &Btf, peek: &Peek) -> Result<Vec<u64>, String> {
+    // They are the same for as long as the machine runs.
+    static OFFSETS: OnceLock<Vec<u64>> = OnceLock::new();
+    if let Some(known) = OFFSETS.get() {
+        return Ok(known.clone());
+    }
+    let pointers = btf.offset("bpf_array", "pptrs")? as u64;
+    let found =
+        find_cpu_offsets(pointers, peek).map_err(|error| format!("finding the CPUs' data: {error}"))?;
+    Ok(OFFSETS.get_or_init(|| found).clone())
+}
+
+fn find_cpu_offsets(pointers: u64, peek: &Peek) -> io::Result<Vec<u64>> {
+    const MAP: usize = 0;
+    const VALUE: usize = 8;
+    let per_cpu = bpf::per_cpu_map()?;
+    let map = SharedMap::new(super::super::sys::process::page_size())?;
+    let mut offsets = Vec::new();
+    for cpu in online_cpus() {
+        let mut program = Assembler::default();
+        program.map_value(R7, map.number(), 0).map(R1, per_cpu.as_raw_fd()).store(R7, MAP as i16, R1);
+        // The key, which is 0, on the stack.
+        program.store_number(R10, -4, 0).copy(R2, R10).add(R2, -4).set(R3, cpu).call(Helper::MapLookupPerCpu);
+        program.store(R7, VALUE as i16, R0).end();
+        bpf::run(&bpf::load(&program.finish())?)?;
+        let pointer = peek.word(map.load(MAP) + pointers)?;
+        offsets.push(map.load(VALUE).wrapping_sub(pointer));
+    }
+    Ok(offsets)
+}
+
+/// Numbers of the CPUs that are running, from a list such as `0-3,8`.
+fn online_cpus() -> Vec<i32> {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_else(|_| "0".to_owned());
+    let mut cpus = Vec::new();
+    for part in text.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        if let (Ok(first), Ok(last)) = (first.parse::<i32>(), last.parse::<i32>()) {
+            cpus.extend(first..=last);
+        }
+    }
+    cpus
+}

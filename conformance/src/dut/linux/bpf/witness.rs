@@ -1,0 +1,218 @@
+//! Two small programs that note what happens in the kernel while a step is taken: every IPv4 packet that is dropped,
+//! with reason and place, and the jiffy at which the first frame came in.
+//!
+//! A drop is ours if it happens in the thread that takes the step, or to a packet of our namespace in any context (a
+//! timer). A packet that belongs to another namespace never is, though our thread may be the one that was interrupted
+//! for it. Fragments that time out in an interrupt of another thread have lost their device and are missed.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::super::sys::bpf::{self, SharedMap};
+use super::super::sys::process;
+use super::Peek;
+use super::assembler::{Assembler, Helper, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
+use super::btf::Btf;
+use crate::model::Drop as PacketDrop;
+
+/// Layout of the shared map in octets.
+const THREAD: usize = 0;
+const NAMESPACE: usize = 8;
+const OPERATIONS: usize = 16;
+const COUNT: usize = 24;
+const JIFFIES: usize = 32;
+const LOCATION: usize = 40;
+const SYMBOL: usize = 64;
+const SYMBOL_LEN: usize = 192;
+const RING: usize = 256;
+/// Drops that fit: more than the fragments of the largest datagram.
+const SLOTS: usize = 16 * 1024;
+
+/// Watches the kernel on behalf of one DUT.
+#[derive(Debug)]
+pub(in super::super) struct Witness {
+    map: SharedMap,
+    /// Programs that run on request: the present jiffy, the name of a place.
+    now: OwnedFd,
+    symbol: OwnedFd,
+    /// The tracepoints; the programs run as long as these live.
+    _links: [OwnedFd; 2],
+    /// The format string of `symbol`.
+    _format: OwnedFd,
+    /// Names of reasons by number.
+    reasons: HashMap<u64, String>,
+    /// Names of places that were asked for.
+    places: HashMap<u64, Option<String>>,
+    /// Drops taken so far.
+    taken: u64,
+    /// `INITIAL_JIFFIES`: what the kernel's counter started from.
+    first_jiffy: u64,
+    jiffy: std::time::Duration,
+}
+
+impl Witness {
+    /// Loads the programs and lets them run. They see nothing until [`Witness::look_at`].
+    pub(super) fn new(btf: &Btf) -> Result<Self, String> {
+        let map = SharedMap::new(RING + SLOTS * 16).map_err(|error| format!("making a BPF map: {error}"))?;
+        let said = |error: io::Error| format!("loading a BPF program: {error}");
+        let drops = bpf::load(&drop_program(&map, btf)?).map_err(said)?;
+        let frames = bpf::load(&frame_program(&map)).map_err(said)?;
+        let format = bpf::constant_map(c"%ps").map_err(said)?;
+        let symbol = bpf::load(&symbol_program(&map, &format)).map_err(said)?;
+        let now = bpf::load(&now_program(&map)).map_err(said)?;
+        let said = |error: io::Error| format!("attaching to a tracepoint: {error}");
+        let links = [
+            bpf::attach(&drops, c"kfree_skb").map_err(said)?,
+            bpf::attach(&frames, c"netif_receive_skb").map_err(said)?,
+        ];
+        let jiffy = process::clock_resolution(libc::CLOCK_MONOTONIC_COARSE);
+        let per_second = 1_000_000_000 / u64::from(jiffy.subsec_nanos().max(1));
+        let reasons = btf
+            .enumerators("SKB_DROP_REASON_")
+            // Subsystems have small numbers of their own, in another enumeration.
+            .filter(|(name, _)| !name.starts_with("SUBSYS_"))
+            .map(|(name, value)| (value as u64, name.to_owned()));
+        Ok(Self {
+            now,
+            symbol,
+            _links: links,
+            _format: format,
+            reasons: reasons.collect(),
+            places: HashMap::new(),
+            taken: 0,
+            // The counter starts five minutes before its lower half wraps around.
+            first_jiffy: u64::from((300 * per_second as u32).wrapping_neg()),
+            jiffy,
+            map,
+        })
+    }
+
+    /// From now on watches the network namespace at the kernel address `namespace`.
+    pub(super) fn look_at(&mut self, namespace: u64, btf: &Btf, peek: &Peek) -> Result<(), String> {
+        let operations = namespace + (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as u64;
+        let operations = peek.word(operations).map_err(|error| format!("reading kernel memory: {error}"))?;
+        self.map.store(NAMESPACE, namespace);
+        self.map.store(OPERATIONS, operations);
+        Ok(())
+    }
+
+    /// A step of the calling thread begins.
+    pub(in super::super) fn begin(&mut self, thread: u32) {
+        self.taken = self.map.load(COUNT);
+        self.map.store(JIFFIES, 0);
+        self.map.store(THREAD, u64::from(thread));
+    }
+
+    /// The step is over: what the thread does now is no concern of the DUT.
+    pub(in super::super) fn end(&self) {
+        self.map.store(THREAD, 0);
+    }
+
+    /// Appends the drops since [`Witness::begin`] or the last call. Returns how many more there were than fit.
+    pub(in super::super) fn take_drops(&mut self, drops: &mut Vec<PacketDrop>) -> u64 {
+        let count = self.map.load(COUNT);
+        let lost = (count - self.taken).saturating_sub(SLOTS as u64);
+        self.taken += lost;
+        while self.taken < count {
+            let slot = RING + (self.taken as usize % SLOTS) * 16;
+            let (place, reason) = (self.map.load(slot), self.map.load(slot + 8));
+            let reason = self.reasons.get(&reason).cloned().unwrap_or_else(|| reason.to_string());
+            drops.push(PacketDrop { reason, location: self.place(place) });
+            self.taken += 1;
+        }
+        lost
+    }
+
+    /// The kernel function that `address` lies in.
+    fn place(&mut self, address: u64) -> Option<String> {
+        if let Some(known) = self.places.get(&address) {
+            return known.clone();
+        }
+        self.map.store(LOCATION, address);
+        let name = bpf::run(&self.symbol).ok().map(|()| {
+            let words = (SYMBOL..SYMBOL + SYMBOL_LEN).step_by(8).map(|offset| self.map.load(offset));
+            let octets: Vec<u8> = words.flat_map(u64::to_ne_bytes).take_while(|octet| *octet != 0).collect();
+            String::from_utf8_lossy(&octets).into_owned()
+        });
+        self.places.insert(address, name.clone());
+        name
+    }
+
+    /// The time at which the first frame of this step came in, in whole jiffies since boot; `None` if none did.
+    pub(in super::super) fn frame_time(&self) -> Option<std::time::Duration> {
+        let jiffies = self.map.load(JIFFIES);
+        (jiffies != 0).then(|| self.since_boot(jiffies))
+    }
+
+    /// The present in whole jiffies since boot.
+    pub(in super::super) fn now(&self) -> io::Result<std::time::Duration> {
+        self.map.store(JIFFIES, 0);
+        bpf::run(&self.now)?;
+        Ok(self.since_boot(self.map.load(JIFFIES)))
+    }
+
+    fn since_boot(&self, jiffies: u64) -> std::time::Duration {
+        let count = jiffies.saturating_sub(self.first_jiffy);
+        std::time::Duration::from_nanos(count * u64::from(self.jiffy.subsec_nanos()))
+    }
+}
+
+/// Notes (place, reason) of every dropped packet that is ours, on `kfree_skb(skb, location, reason, …)`.
+fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
+    let device = btf.offset("sk_buff", "dev")? as i32;
+    let protocol = btf.offset("sk_buff", "protocol")? as i32;
+    let namespace_of_device = btf.offset("net_device", "nd_net")? as i32;
+    let operations = (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as i32;
+
+    let mut program = Assembler::default();
+    let (other_thread, no_device, ours, out) =
+        (program.label(), program.label(), program.label(), program.label());
+    program.copy(R6, R1).map_value(R7, map.number(), 0).load(R8, R6, 0);
+    // R9: whether this is the thread that takes the step.
+    program.call(Helper::CurrentThread).copy_low(R0, R0).load(R1, R7, THREAD as i16).set(R9, 0);
+    program.jump_unless_equal(R0, R1, other_thread).set(R9, 1).place(other_thread);
+    // The packet's device, and the device's namespace.
+    program.copy(R3, R8).add(R3, device).peek(-8, 8).load(R3, R10, -8).jump_if_is(R3, 0, no_device);
+    program.add(R3, namespace_of_device).peek(-8, 8).jump_unless_is(R0, 0, no_device);
+    program.load(R3, R10, -8).load(R1, R7, NAMESPACE as i16).jump_if_equal(R3, R1, ours);
+    // Another namespace, or a word that is no device: only the former has a namespace's operations.
+    program.add(R3, operations).peek(-8, 8).jump_unless_is(R0, 0, no_device);
+    program.load(R1, R10, -8).load(R2, R7, OPERATIONS as i16).jump_if_equal(R1, R2, out);
+    program.place(no_device).jump_if_is(R9, 0, out).place(ours);
+    // Only IPv4; the field is in network byte order.
+    program.copy(R3, R8).add(R3, protocol).peek(-8, 2).load_short(R1, R10, -8);
+    program.jump_unless_is(R1, i32::from(0x0800u16.to_be()), out);
+    program.set(R1, 1).fetch_add(R7, COUNT as i16, R1).and(R1, SLOTS as i32 - 1).shift_left(R1, 4);
+    program.copy(R2, R7).add_register(R2, R1);
+    program.load(R3, R6, 8).store(R2, RING as i16, R3).load(R3, R6, 16).store(R2, RING as i16 + 8, R3);
+    program.place(out).end();
+    Ok(program.finish())
+}
+
+/// Notes the jiffy of the first frame of a step, on `netif_receive_skb(skb)`.
+fn frame_program(map: &SharedMap) -> Vec<u64> {
+    let mut program = Assembler::default();
+    let out = program.label();
+    program.map_value(R7, map.number(), 0).call(Helper::CurrentThread).copy_low(R0, R0);
+    program.load(R1, R7, THREAD as i16).jump_unless_equal(R0, R1, out);
+    program.load(R1, R7, JIFFIES as i16).jump_unless_is(R1, 0, out);
+    program.call(Helper::Jiffies).store(R7, JIFFIES as i16, R0).place(out).end();
+    program.finish()
+}
+
+/// Notes the present jiffy.
+fn now_program(map: &SharedMap) -> Vec<u64> {
+    let mut program = Assembler::default();
+    program.map_value(R7, map.number(), 0).call(Helper::Jiffies).store(R7, JIFFIES as i16, R0).end();
+    program.finish()
+}
+
+/// Writes the name of the function at `LOCATION` to `SYMBOL`, as the kernel spells it.
+fn symbol_program(map: &SharedMap, format: &OwnedFd) -> Vec<u64> {
+    let mut program = Assembler::default();
+    program.map_value(R1, map.number(), SYMBOL).set(R2, SYMBOL_LEN as i32);
+    program.map_value(R3, format.as_raw_fd(), 0).map_value(R4, map.number(), LOCATION).set(R5, 8);
+    program.call(Helper::Format).end();
+    program.finish()
+}

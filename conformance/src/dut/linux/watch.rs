@@ -1,0 +1,138 @@
+//! Watching the kernel while steps are taken: by BPF where it is allowed, by a trace instance otherwise, or not at all.
+
+use std::io;
+use std::time::Duration;
+
+use super::bpf::Instruments;
+use super::sys::process;
+use super::tracefs::Tracefs;
+use crate::dut::Clock;
+use crate::model::{Counters, Drop as PacketDrop};
+
+/// Which means of watching may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Observers {
+    /// The best there are.
+    #[default]
+    Best,
+    /// All but BPF: counters from `/proc`, drop reasons from a trace instance.
+    WithoutBpf,
+    /// Counters from `/proc` and no drop reasons.
+    ProcOnly,
+}
+
+/// The means in use.
+#[derive(Debug)]
+pub(super) enum Watch {
+    /// BPF: drops, jiffies and counters.
+    Bpf(Box<Instruments>),
+    /// A trace instance: drops only. With the reason for which BPF is not used.
+    Trace(Tracefs, String),
+    /// Nothing, and why.
+    Blind(String),
+}
+
+impl Watch {
+    /// The best means that `observers` and the machine allow.
+    pub(super) fn new(observers: Observers) -> Self {
+        let not_wanted = || "switched off".to_owned();
+        let no_bpf = match observers {
+            Observers::Best => match Instruments::new() {
+                Ok(instruments) => return Self::Bpf(Box::new(instruments)),
+                Err(why) => why,
+            },
+            Observers::WithoutBpf | Observers::ProcOnly => not_wanted(),
+        };
+        if observers == Observers::ProcOnly {
+            return Self::Blind(not_wanted());
+        }
+        match Tracefs::new() {
+            Ok(tracefs) => Self::Trace(tracefs, no_bpf),
+            Err(why) => Self::Blind(format!("BPF: {no_bpf}; trace file system: {why}")),
+        }
+    }
+
+    /// Why drop reasons are not to be had; `None` if they are.
+    pub(super) fn blind(&self) -> Option<&str> {
+        match self {
+            Self::Blind(why) => Some(why),
+            Self::Bpf(_) | Self::Trace(..) => None,
+        }
+    }
+
+    /// From now on watches the network namespace of the calling thread.
+    pub(super) fn look_at_own_namespace(&mut self) -> Result<(), String> {
+        match self {
+            Self::Bpf(instruments) => instruments.look_at_own_namespace(),
+            Self::Trace(..) | Self::Blind(_) => Ok(()),
+        }
+    }
+
+    /// A step of the calling thread begins.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        thread_local! {
+            static THREAD: u32 = process::thread_id();
+        }
+        match self {
+            Self::Bpf(instruments) => {
+                instruments.witness.begin(THREAD.with(|thread| *thread));
+                Ok(())
+            }
+            Self::Trace(tracefs, _) => tracefs.begin(THREAD.with(|thread| *thread)),
+            Self::Blind(_) => Ok(()),
+        }
+    }
+
+    /// The step is over: appends the drops since it began.
+    pub(super) fn end(&mut self, drops: &mut Vec<PacketDrop>) -> io::Result<()> {
+        match self {
+            Self::Bpf(instruments) => {
+                instruments.witness.end();
+                match instruments.witness.take_drops(drops) {
+                    0 => Ok(()),
+                    lost => Err(io::Error::other(format!("{lost} drops were more than the buffer holds"))),
+                }
+            }
+            Self::Trace(tracefs, _) => tracefs.take_drops(drops),
+            Self::Blind(_) => Ok(()),
+        }
+    }
+
+    /// When the first frame of the step came in, or else the present.
+    pub(super) fn clock(&self) -> Clock {
+        let monotonic = match self {
+            Self::Bpf(instruments) => {
+                let witness = &instruments.witness;
+                witness.frame_time().map_or_else(|| witness.now(), Ok).ok()
+            }
+            Self::Trace(..) | Self::Blind(_) => None,
+        };
+        Clock {
+            monotonic: monotonic.unwrap_or_else(|| process::clock(libc::CLOCK_MONOTONIC)),
+            midnight_ms: midnight_ms(),
+        }
+    }
+
+    /// Reads the counters since the namespace was made, if that is possible here. `None`: read them elsewhere.
+    pub(super) fn counters(&self, counters: &mut Counters) -> Option<io::Result<()>> {
+        match self {
+            Self::Bpf(instruments) => Some(instruments.mib.read(counters)),
+            Self::Trace(..) | Self::Blind(_) => None,
+        }
+    }
+
+    /// Whether reading the counters costs no more than a packet.
+    pub(super) fn counters_are_cheap(&self) -> bool {
+        match self {
+            Self::Bpf(instruments) => instruments.mib.is_cheap(),
+            Self::Trace(..) | Self::Blind(_) => false,
+        }
+    }
+}
+
+/// Milliseconds since midnight UTC.
+fn midnight_ms() -> u32 {
+    const DAY_S: u64 = 24 * 60 * 60;
+    let now: Duration = process::clock(libc::CLOCK_REALTIME);
+    (now.as_secs() % DAY_S) as u32 * 1000 + now.subsec_millis()
+}
