@@ -282,6 +282,14 @@ mod tests {
     }
 
     #[test]
+    fn redirect_after_silence_empties_tokens_saved_up() {
+        let mut peers = Peers::default();
+        assert_eq!(errors(&mut peers, 0, LIMIT, 1), 1);
+        assert!(peers.allow_redirect(at(6000), PEER, &RedirectRate::default()));
+        assert_eq!(errors(&mut peers, 6000, LIMIT, 5), 0);
+    }
+
+    #[test]
     fn redirects_slow_down_and_stop() {
         let (mut peers, rate) = (Peers::default(), RedirectRate::default());
         let sent: Vec<u64> =

@@ -297,6 +297,18 @@ mod tests {
         assert_eq!(reply.octets(), hex(expected));
     }
 
+    /// Rows were measured on 6.18.44: slots are counted back from the end of the option, not on from its start.
+    #[rstest]
+    #[case::one_octet_too_many("8308090a00000755", [0, 0, 7, 85], "8307040a00000200")]
+    #[case::two_hops("830c0d0a0000070a000008ff", [0, 0, 8, 255], "830b040000070a0a00000200")]
+    #[case::pointer_255("830cff0a0000070a000008ff", [0, 0, 8, 255], "830b040000070a0a00000200")]
+    #[case::one_hop_and_three_octets("830a0b0a0000070a0000", [7, 10, 0, 0], "8307040a00000200")]
+    #[case::pointer_off_the_grid("830c0a000a0000070a000008", [0, 0, 7, 10], "8307040a00000200")]
+    fn source_route_off_the_grid(#[case] request: &str, #[case] first_hop: [u8; 4], #[case] expected: &str) {
+        let reply = reply_to(request).unwrap();
+        assert_eq!((reply.first_hop(), reply.octets()), (Some(first_hop.into()), &hex(expected)[..]));
+    }
+
     /// Rows are probes 127 and 642 to 648, and three measured the same way: the reply never leaves.
     #[rstest]
     #[case::p127("070b05000000000000000000", EchoRefused::RecordRoute)]

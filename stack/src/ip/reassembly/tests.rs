@@ -109,7 +109,7 @@ const fn salted(piece: Piece) -> Piece {
     Piece { salt: 0x55, ..piece }
 }
 
-/// Rows are probes 215 to 246 and 625 to 629: fragments, and what the last of them led to.
+/// Rows are probes 215 to 246 and 625 to 629, and two measured likewise: fragments, and what the last of them led to.
 #[rstest]
 #[case::p215_in_order(&[more(0, 24), last(24, 56)], End::Complete(56))]
 #[case::p216_reverse_order(&[last(24, 56), more(0, 24)], End::Complete(56))]
@@ -148,6 +148,9 @@ const fn salted(piece: Piece) -> Piece {
     End::Killed(Killed::Overlap))]
 #[case::p628_after_completion_anew(&[more(0, 24), last(24, 56), more(0, 24)], End::Held)]
 #[case::p629_up_to_the_tail(&[more(0, 16), more(16, 32), more(8, 32)], End::Duplicate)]
+#[case::duplicate_sets_the_end_unheeded(&[more(0, 24), more(24, 56), last(40, 56)], End::Duplicate)]
+#[case::duplicate_set_the_end(&[more(0, 24), more(24, 56), last(40, 56), more(56, 64)],
+    End::Killed(Killed::BeyondEnd))]
 #[case::p222_longer_last_after_completion(&[last(0, 56), more(0, 24)], End::Held)]
 fn probes(#[case] pieces: &[Piece], #[case] expected: End) {
     let mut bench = Bench::new(ReassemblyConfig::default());
@@ -335,6 +338,7 @@ fn timer_is_not_refreshed() {
 /// Rows are probes 265 and 267: threshold, and how many of ten first fragments are kept.
 #[rstest]
 #[case::p265(2000, 2)]
+#[case::exactly_used_up_is_not_above(2064, 3)]
 #[case::p267(0, 0)]
 fn threshold(#[case] high_threshold: usize, #[case] kept: usize) {
     let mut bench = Bench::new(ReassemblyConfig { high_threshold, ..ReassemblyConfig::default() });

@@ -40,7 +40,7 @@ impl<'a> Ipv4Edit<'a> {
         self.header[4..6].copy_from_slice(&identification.to_be_bytes());
     }
 
-    /// Sets the word of flags ([`DONT_FRAGMENT`], …) and fragment offset.
+    /// Sets the word of flags ([`DONT_FRAGMENT`](super::DONT_FRAGMENT), …) and fragment offset.
     pub fn set_fragment(&mut self, flags: u16, offset: FragmentOffset) {
         self.header[6..8].copy_from_slice(&(flags & !OFFSET_MASK | offset.0).to_be_bytes());
     }

@@ -29,7 +29,7 @@ pub enum Ipv4Error {
         /// Octets there are.
         available: usize,
     },
-    /// The header checksum is wrong. Only [`Ipv4View::verified`] looks at it.
+    /// The header checksum is wrong. Only [`Ipv4View::verified`](super::Ipv4View::verified) looks at it.
     Checksum,
     /// The total length exceeds the octets.
     TotalLengthTruncated {
