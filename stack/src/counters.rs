@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use crate::drop_reason::DropReason;
+
 macro_rules! counters {
     ($($variant:ident = $name:literal,)*) => {
         /// A scalar MIB counter.
@@ -187,6 +189,39 @@ impl Counters {
 impl fmt::Debug for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.nonzero()).finish()
+    }
+}
+
+/// The counters that a datagram discarded for `reason` moves. Those that depend on more than the reason (the
+/// transport protocol, the state of a reassembly queue) are moved where that is known.
+pub(crate) const fn of_drop(reason: DropReason) -> &'static [Counter] {
+    match reason {
+        DropReason::HeaderTruncated
+        | DropReason::WrongVersion
+        | DropReason::HeaderLengthBelowMinimum
+        | DropReason::HeaderBeyondDatagram
+        | DropReason::TotalLengthBelowHeader
+        | DropReason::OptionMalformed
+        | DropReason::TtlExceeded => &[Counter::IpInHdrErrors],
+        DropReason::HeaderChecksumWrong => &[Counter::IpInHdrErrors, Counter::IpExtInCsumErrors],
+        DropReason::DatagramTruncated => &[Counter::IpExtInTruncatedPkts],
+        DropReason::SourceFailsReversePath => &[Counter::TcpExtIPReversePathFilter],
+        DropReason::NotForUs => &[Counter::IpInAddrErrors],
+        DropReason::NoRoute => &[Counter::IpExtInNoRoutes],
+        DropReason::ProtocolUnknown => &[Counter::IpInUnknownProtos],
+        DropReason::TcpHeaderLengthInvalid => &[Counter::TcpInErrs],
+        DropReason::TcpChecksumWrong => &[Counter::TcpInCsumErrors, Counter::TcpInErrs],
+        DropReason::IcmpChecksumWrong => &[Counter::IcmpInCsumErrors, Counter::IcmpInErrors],
+        DropReason::IcmpHeaderTruncated
+        | DropReason::IcmpBroadcastIgnored
+        | DropReason::IcmpBroadcastInvalid
+        | DropReason::IcmpUnknownType
+        | DropReason::IcmpTimestampTruncated
+        | DropReason::IcmpErrorQuoteTruncated
+        | DropReason::IcmpErrorQuoteHeaderInvalid
+        | DropReason::RedirectQuoteTruncated => &[Counter::IcmpInErrors],
+        DropReason::FragmentationNeeded | DropReason::OutputFragmentationNeeded => &[Counter::IpFragFails],
+        _ => &[],
     }
 }
 

@@ -38,6 +38,26 @@ macro_rules! drop_reasons {
     };
 }
 
+impl DropReason {
+    /// Whether source or destination is impossible where the datagram came in. RFC 1812 §5.3.7.
+    pub const fn is_martian(self) -> bool {
+        matches!(
+            self,
+            Self::SourceIsMulticast
+                | Self::SourceIsLimitedBroadcast
+                | Self::SourceIsZero
+                | Self::SourceIsZeroToMulticast
+                | Self::SourceIsBroadcast
+                | Self::SourceIsReserved
+                | Self::SourceIsThisNetwork
+                | Self::SourceIsLoopback
+                | Self::SourceIsOwn
+                | Self::DestinationIsZero
+                | Self::DestinationIsLoopback
+        )
+    }
+}
+
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())
@@ -105,10 +125,10 @@ drop_reasons! {
     FragmentDuplicate, Some("DUP_FRAG"), "RFC 791 §3.2", "all of the fragment is there already";
     FragmentOverlaps, NOT_SPECIFIED, "RFC 5722 §4", "the fragment overlaps another; its datagram is given up";
     FragmentEmpty, NOT_SPECIFIED, "RFC 791 §3.2", "the fragment carries nothing; its datagram is given up";
-    FragmentEndsContradict, NOT_SPECIFIED, "RFC 791 §3.2", "two last fragments end in different places; their datagram is given up";
+    FragmentEndsContradict, NOT_SPECIFIED, "RFC 791 §3.2", "the last fragment ends before data already held; its datagram is given up";
+    FragmentLastMoved, NOT_SPECIFIED, "RFC 791 §3.2", "two last fragments end in different places; their datagram is given up";
     FragmentBeyondEnd, NOT_SPECIFIED, "RFC 791 §3.2", "the fragment ends after the last one; its datagram is given up";
     FragmentTooFar, Some("FRAG_TOO_FAR"), "RFC 6864 §5.3", "too many fragments of other datagrams came between";
-    FragmentOfFinishedQueue, Some("DUP_FRAG"), "RFC 791 §3.2", "the datagram of this fragment is finished";
     ReassemblyEcnContradicts, NO_EVENT, "RFC 3168 §5.3", "fragments disagree on ECN capability";
     ReassemblyOversized, NO_EVENT, "RFC 791 §3.2", "the reassembled datagram exceeds 65535 octets";
     ReassemblyTimeout, NO_EVENT, "RFC 1122 §3.3.2", "the datagram was not complete in time";
@@ -128,6 +148,7 @@ drop_reasons! {
     TcpHeaderLengthInvalid, PKT_TOO_SMALL, "RFC 9293 §3.1", "the TCP data offset is below 5 or beyond the segment";
     TcpChecksumWrong, Some("TCP_CSUM"), "RFC 9293 §3.1", "the TCP checksum is wrong";
     TcpNoSocket, NO_SOCKET, "RFC 9293 §3.10.7.1", "no socket for the TCP segment";
+    TcpBacklogFull, NOT_SPECIFIED, "RFC 9293 §3.10.7.2", "too many connections wait at the listening socket";
     TcpUnexpectedSegment, NOT_SPECIFIED, "RFC 9293 §3.10.7", "the TCP endpoint does not accept the segment";
     IgmpChecksumWrong, NOT_SPECIFIED, "RFC 2236 §2.3", "the IGMP checksum is wrong";
     IgmpUnhandled, NOT_SPECIFIED, "RFC 2236 §2.1", "an IGMP message that needs no action";
@@ -150,6 +171,8 @@ drop_reasons! {
     FragmentationNeeded, PKT_TOO_BIG, "RFC 1812 §4.3.3.4", "too big for the link and DF is set";
     // Output.
     OutputFragmentationNeeded, PKT_TOO_BIG, "RFC 1191 §4", "a datagram of ours is too big for the path and DF is set";
+    OutputNoRoute, NOT_SPECIFIED, "RFC 1122 §3.3.1.1", "a rewritten datagram of ours has no route";
+    MulticastStaysHere, NOT_SPECIFIED, "RFC 1112 §6.1", "a multicast with TTL 0 does not leave this system";
     InterfaceDown, NOT_SPECIFIED, "RFC 1122 §2.4", "the interface is down";
     BacklogFull, Some("CPU_BACKLOG"), "RFC 1122 §3.2.1.3", "too many datagrams wait to be looped back";
     // Packet filter, connection tracking, NAT.

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
 use crate::ip::route::Router;
-use crate::packet::Packet;
+use crate::packet::{Attachment, Packet};
 use crate::random::Random;
 use crate::sink::Sink;
 use crate::time::Instant;
@@ -90,6 +90,12 @@ impl Hooks {
     ) -> HookVerdict {
         let _ = (hook, packet, context, sink);
         HookVerdict::Accept
+    }
+
+    /// What an ICMP error about `offending` inherits from it.
+    pub fn attachment_of_error(&self, offending: &Packet) -> Attachment {
+        let _ = offending;
+        Attachment::NONE
     }
 
     /// When something registered next has to be called.

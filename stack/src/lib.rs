@@ -21,12 +21,14 @@ pub mod hook;
 pub mod icmp;
 pub mod interface;
 pub mod ip;
+pub mod outcome;
 pub mod packet;
 pub mod random;
 pub mod sink;
 pub mod socket;
 pub mod stack;
 pub mod time;
+mod transport;
 pub mod wire;
 
 pub use config::Config;

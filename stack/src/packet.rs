@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use crate::interface::{InterfaceId, LinkClass};
+use crate::ip::options::OptionRecord;
 use crate::ip::route::Route;
 
 /// A datagram under way. The octets start with the IP header and are at least as long as it once validated.
@@ -19,12 +20,18 @@ pub struct Packet {
     pub link: PacketLink,
     /// Where it goes, once routed.
     pub route: Option<Route>,
+    /// What reception found in its options.
+    pub options: OptionRecord,
     /// What connection tracking attached; only that module reads it.
     pub conntrack: Attachment,
     /// Tracking zone.
     pub zone: u16,
     /// How it was put together, if it was.
     pub reassembled: Option<Box<Reassembled>>,
+    /// Whether a copy of a broadcast or multicast of ours is not wanted (`IP_MULTICAST_LOOP` off).
+    pub no_loop_back: bool,
+    /// Whether only the MTU of the interface counts, not what was learned about the path.
+    pub probes_mtu: bool,
     /// Fragment on output even with DF set.
     pub ignore_df: bool,
     /// Whether it was sent by a socket that wants its fragments left alone (`IP_NODEFRAG`).

@@ -1,27 +1,70 @@
 //! The stack: octets and time in, effects out.
 
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::mem;
 use core::net::SocketAddrV4;
+use core::time::Duration;
 
 use crate::config::{Config, ConfigError};
-use crate::counters::Counters;
+use crate::counters::{self, Counter, Counters};
+use crate::decision::{Decision, Detail};
+use crate::drop_reason::DropReason;
 use crate::errno::Errno;
-use crate::hook::Hooks;
+use crate::hook::{Hook, HookContext, HookVerdict, Hooks};
+use crate::icmp::limit::{GlobalBucket, Peers};
 use crate::interface::{InterfaceId, LinkClass};
-use crate::ip::route::Router;
+use crate::ip::identification::Identifications;
+use crate::ip::reassembly::Reassembler;
+use crate::ip::route::{Device, Router};
+use crate::ip::{FragmentContext, reassembly_config};
+use crate::outcome::{Notice, Outcome, Refusal};
+use crate::packet::{Packet, PacketLink};
 use crate::random::Random;
 use crate::sink::Sink;
-use crate::socket::{SocketConfig, SocketId, SocketOption};
+use crate::socket::{SocketConfig, SocketId, SocketOption, Sockets};
 use crate::time::Instant;
+use crate::transport::ScheduledReport;
+
+/// How long the stack has been up at the caller's instant 0. Records that start "a minute ago" need a past; whole
+/// jiffies keep the phase of the caller's clock.
+const UPTIME: Duration = Duration::from_secs(3600);
+/// Buffers kept for reuse.
+const MAX_SPARE_BUFFERS: usize = 16;
+/// Buffers beyond this are not kept.
+const MAX_SPARE_CAPACITY: usize = 1 << 17;
+
+/// Whether a packet goes on after a step that may keep it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// It goes on.
+    GoesOn,
+    /// Its way ends here.
+    Ends,
+}
 
 /// An IPv4 and ICMP stack.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    config: Config,
-    counters: Counters,
-    router: Router,
-    hooks: Hooks,
-    random: Random,
-    now: Instant,
+    pub(crate) config: Config,
+    pub(crate) counters: Counters,
+    pub(crate) router: Router,
+    pub(crate) hooks: Hooks,
+    pub(crate) random: Random,
+    pub(crate) sockets: Sockets,
+    pub(crate) peers: Peers,
+    pub(crate) global_bucket: GlobalBucket,
+    pub(crate) identifications: Identifications,
+    pub(crate) reassembly: Reassembler<FragmentContext>,
+    /// IGMP reports that are due.
+    pub(crate) reports: Vec<ScheduledReport>,
+    /// Datagrams of ours that come back, in order.
+    pub(crate) backlog: VecDeque<Packet>,
+    /// Now, by the stack's own clock: [`UPTIME`] ahead of the caller's.
+    pub(crate) now: Instant,
+    /// Milliseconds since midnight UTC.
+    pub(crate) midnight_ms: u32,
+    spare: Vec<Vec<u8>>,
 }
 
 impl Stack {
@@ -30,18 +73,28 @@ impl Stack {
     /// # Errors
     /// If the configuration contradicts itself.
     pub fn new(config: Config, seed: u64) -> Result<Self, ConfigError> {
-        let router = Router::new(&config)?;
+        let mut random = Random::new(seed);
+        let router = Router::new(&config, random.next_u64())?;
         Ok(Self {
-            config,
             counters: Counters::default(),
             router,
             hooks: Hooks::default(),
-            random: Random::new(seed),
-            now: Instant::ZERO,
+            sockets: Sockets::default(),
+            peers: Peers::default(),
+            global_bucket: GlobalBucket::new(),
+            identifications: Identifications::new(random.next_u64()),
+            reassembly: Reassembler::new(reassembly_config(&config)),
+            reports: Vec::new(),
+            backlog: VecDeque::new(),
+            now: Instant::ZERO + UPTIME,
+            midnight_ms: 0,
+            spare: Vec::new(),
+            random,
+            config,
         })
     }
 
-    /// Takes in a datagram that came by `interface` in a frame addressed as `link` says.
+    /// Takes in a datagram that came by `interface` in a frame addressed as `link` says, and tells what became of it.
     ///
     /// `midnight_ms` is the time of day in milliseconds since midnight UTC, for timestamps. `datagram` starts with the
     /// IP header and may have padding behind it; any octets at all may come.
@@ -53,34 +106,60 @@ impl Stack {
         link: LinkClass,
         datagram: &[u8],
         sink: &mut S,
-    ) {
-        self.now = now.max(self.now);
-        let _ = (midnight_ms, interface, link, datagram, sink);
+    ) -> Outcome {
+        self.set_clock(now, midnight_ms);
+        let mut octets = self.take_buffer();
+        octets.extend_from_slice(datagram);
+        let mut packet =
+            Packet { octets, incoming: Some(interface), link: PacketLink::Frame(link), ..Packet::default() };
+        let outcome = self.process(&mut packet, sink);
+        self.recycle(packet.octets);
+        self.drain_backlog(sink);
+        outcome
     }
 
     /// When to call [`Stack::handle_timeout`] next. Changes with every other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.hooks.poll_timeout()
+        let due =
+            [self.hooks.poll_timeout(), self.reassembly_timeout(), self.tcp_timeout(), self.igmp_timeout()];
+        due.into_iter()
+            .flatten()
+            .min()
+            .map(|due| Instant::from_micros(due.since(Instant::ZERO + UPTIME).as_micros() as u64))
     }
 
     /// Handles every timer that is due at `now`.
     pub fn handle_timeout<S: Sink>(&mut self, now: Instant, midnight_ms: u32, sink: &mut S) {
-        self.now = now.max(self.now);
-        let _ = (midnight_ms, sink);
+        self.set_clock(now, midnight_ms);
+        self.expire_reassembly(sink);
+        self.handle_tcp_timeout(sink);
+        self.handle_igmp_timeout(sink);
+        let mut context = HookContext {
+            now: self.now,
+            config: &self.config,
+            router: &self.router,
+            counters: &mut self.counters,
+            random: &mut self.random,
+        };
+        self.hooks.handle_timeout(&mut context, sink);
+        self.drain_backlog(sink);
     }
 
-    /// Opens a socket, sets its options, binds and connects it.
+    /// Opens a socket, sets its options, binds and connects it. A TCP socket without a peer listens.
     ///
     /// # Errors
     /// What the call that failed would return.
     pub fn open_socket<S: Sink>(
         &mut self,
         now: Instant,
+        midnight_ms: u32,
         socket: &SocketConfig,
         sink: &mut S,
     ) -> Result<SocketId, Errno> {
-        let _ = (now, socket, sink);
-        Err(Errno::NotSupported)
+        self.set_clock(now, midnight_ms);
+        let result = self.open(socket, sink);
+        self.drain_backlog(sink);
+        result
     }
 
     /// Sends `data` from a socket to `to`, or to its peer.
@@ -96,8 +175,10 @@ impl Stack {
         data: &[u8],
         sink: &mut S,
     ) -> Result<(), Errno> {
-        let _ = (now, midnight_ms, socket, to, data, sink);
-        Err(Errno::NotSupported)
+        self.set_clock(now, midnight_ms);
+        let result = self.send_from(socket, to, data, sink);
+        self.drain_backlog(sink);
+        result
     }
 
     /// Connects a socket; for TCP this starts the handshake.
@@ -112,8 +193,10 @@ impl Stack {
         to: SocketAddrV4,
         sink: &mut S,
     ) -> Result<(), Errno> {
-        let _ = (now, midnight_ms, socket, to, sink);
-        Err(Errno::NotSupported)
+        self.set_clock(now, midnight_ms);
+        let result = self.connect_socket(socket, to, sink);
+        self.drain_backlog(sink);
+        result
     }
 
     /// Sets an option of a socket.
@@ -121,8 +204,7 @@ impl Stack {
     /// # Errors
     /// What `setsockopt` would return.
     pub fn set_option(&mut self, socket: SocketId, option: SocketOption) -> Result<(), Errno> {
-        let _ = (socket, option);
-        Err(Errno::NotSupported)
+        self.set_socket_option(socket, option)
     }
 
     /// Closes a socket.
@@ -136,8 +218,10 @@ impl Stack {
         socket: SocketId,
         sink: &mut S,
     ) -> Result<(), Errno> {
-        let _ = (now, midnight_ms, socket, sink);
-        Err(Errno::NotSupported)
+        self.set_clock(now, midnight_ms);
+        let result = self.close(socket, sink);
+        self.drain_backlog(sink);
+        result
     }
 
     /// The counters since [`Stack::new`].
@@ -165,8 +249,116 @@ impl Stack {
         &self.router
     }
 
-    /// The randomness that the stack draws from.
-    pub const fn random_mut(&mut self) -> &mut Random {
-        &mut self.random
+    /// The limit of all ICMP messages, whose credit a harness may follow.
+    pub const fn global_bucket_mut(&mut self) -> &mut GlobalBucket {
+        &mut self.global_bucket
+    }
+
+    fn set_clock(&mut self, now: Instant, midnight_ms: u32) {
+        self.now = (now + UPTIME).max(self.now);
+        self.midnight_ms = midnight_ms;
+    }
+
+    /// An empty buffer, used before if possible.
+    #[inline]
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer for reuse.
+    #[inline]
+    pub(crate) fn recycle(&mut self, mut buffer: Vec<u8>) {
+        let is_useful = buffer.capacity() != 0 && buffer.capacity() <= MAX_SPARE_CAPACITY;
+        if is_useful && self.spare.len() < MAX_SPARE_BUFFERS {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// The interface that `packet` came in by.
+    #[inline]
+    pub(crate) fn incoming_device(&self, packet: &Packet) -> Option<&Device> {
+        self.router.device(packet.incoming.unwrap_or(InterfaceId::LOOPBACK))
+    }
+
+    /// Whether this system forwards what comes in where `packet` did.
+    pub(crate) fn forwards_from(&self, packet: &Packet) -> bool {
+        self.incoming_device(packet).is_some_and(|device| device.policy.forwarding)
+    }
+
+    /// Tells the decision log, if anybody reads it.
+    #[inline]
+    pub(crate) fn log<S: Sink>(
+        &self,
+        sink: &mut S,
+        rule: &'static str,
+        clause: &'static str,
+        detail: impl FnOnce() -> Detail,
+    ) {
+        if sink.wants_decisions() {
+            sink.decide(Decision { rule, clause, detail: detail() });
+        }
+    }
+
+    /// Moves the counters that a discarded datagram moves.
+    #[inline]
+    pub(crate) fn count_drop(&mut self, reason: DropReason) {
+        for counter in counters::of_drop(reason) {
+            self.counters.bump(*counter);
+        }
+        if self.config.departures.martian_sources_are_counted && reason.is_martian() {
+            self.counters.bump(Counter::IpInAddrErrors);
+        }
+    }
+
+    /// Shows `packet` to what is registered at `hook`, reassembled if that is wanted there.
+    #[inline]
+    pub(crate) fn run_hook<S: Sink>(
+        &mut self,
+        hook: Hook,
+        packet: &mut Packet,
+        sink: &mut S,
+    ) -> Result<Passage, Refusal> {
+        if !self.hooks.is_active() {
+            return Ok(Passage::GoesOn);
+        }
+        self.run_active_hook(hook, packet, sink)
+    }
+
+    fn run_active_hook<S: Sink>(
+        &mut self,
+        hook: Hook,
+        packet: &mut Packet,
+        sink: &mut S,
+    ) -> Result<Passage, Refusal> {
+        if packet.is_fragment()
+            && !packet.nodefrag
+            && let Some(zone) = self.hooks.defragments(hook, packet)
+            && self.reassemble_for_hook(packet, hook, zone, sink)? == Passage::Ends
+        {
+            return Ok(Passage::Ends);
+        }
+        let destination = packet.destination();
+        let mut context = HookContext {
+            now: self.now,
+            config: &self.config,
+            router: &self.router,
+            counters: &mut self.counters,
+            random: &mut self.random,
+        };
+        let verdict = self.hooks.run(hook, packet, &mut context, sink);
+        if hook == Hook::Prerouting && packet.destination() != destination {
+            packet.route = None;
+        }
+        match verdict {
+            HookVerdict::Accept => Ok(Passage::GoesOn),
+            HookVerdict::Drop(reason) => Err(reason.into()),
+            HookVerdict::Reject { reason, code } => Err(Refusal::with(reason, Notice::unreachable(code))),
+            HookVerdict::Stolen => {
+                let stolen = mem::take(&mut packet.octets);
+                self.recycle(stolen);
+                Ok(Passage::Ends)
+            }
+        }
     }
 }

@@ -1,3 +1,10 @@
-//! ICMP: input by type, generation of errors, redirects, path MTU, rate limits.
+//! ICMP: input by type, generation of errors, replies, rate limits.
 
+mod error;
+mod input;
 pub mod limit;
+mod limited;
+mod reply;
+
+pub(crate) use input::ErrorReport;
+pub(crate) use reply::append_message;

@@ -59,6 +59,15 @@ impl EchoedOptions {
         destination_at: None,
     };
 
+    /// A router alert alone, which IGMP sends. RFC 2113 §2.1.
+    pub const ROUTER_ALERT: Self = {
+        let mut alert = Self::EMPTY;
+        alert.octets[0] = 148;
+        alert.octets[1] = 4;
+        alert.len = 4;
+        alert
+    };
+
     /// The options, a multiple of 4 octets.
     pub fn octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()

@@ -1,7 +1,18 @@
 //! Local sockets: raw, ping, UDP and a minimal TCP endpoint, each with an error queue.
+//!
+//! What arrives goes to the sink at once: a socket holds no received data.
+
+mod deliver;
+mod operate;
+mod report;
+mod send;
+mod table;
+pub(crate) mod tcp;
 
 use alloc::vec::Vec;
 use core::net::SocketAddrV4;
+
+pub(crate) use table::{Socket, SocketOptions, Sockets};
 
 use crate::errno::Errno;
 

@@ -1,0 +1,84 @@
+//! The rate limits in their order: all messages, then the destination; and those of error routes and redirects.
+//! RFC 1812 §4.3.2.8.
+
+use core::net::Ipv4Addr;
+
+use super::limit::{self, ErrorRouteRate, GlobalRate, RedirectRate};
+use crate::counters::Counter;
+use crate::interface::InterfaceId;
+use crate::ip::route::OutputRoute;
+use crate::outcome::Withheld;
+use crate::stack::Stack;
+use crate::wire::IcmpType;
+
+/// Whether a message is subject to the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limited {
+    /// It is, and the limit of all messages has admitted it.
+    Yes,
+    /// It is not.
+    No,
+}
+
+impl Stack {
+    /// Asks the limit of all messages; nothing is charged yet.
+    pub(super) fn admit_globally(&mut self, icmp_type: u8, code: u8) -> Result<Limited, Withheld> {
+        let sysctls = &self.config.sysctls;
+        let mask = sysctls.icmp_ratemask as u32;
+        if !limit::is_limited(IcmpType::from(icmp_type), code, mask) {
+            return Ok(Limited::No);
+        }
+        let rate = GlobalRate {
+            messages_per_second: u32::try_from(sysctls.icmp_msgs_per_sec).unwrap_or(0),
+            burst: i32::try_from(sysctls.icmp_msgs_burst).unwrap_or(i32::MAX),
+            refills_early: self.config.departures.global_bucket_refills,
+        };
+        if self.global_bucket.allows(self.now, &rate) {
+            return Ok(Limited::Yes);
+        }
+        self.counters.bump(Counter::IcmpOutRateLimitGlobal);
+        Err(Withheld::GlobalLimit)
+    }
+
+    /// Asks the limit of the destination, then charges the limit of all messages. What goes to this system itself is
+    /// not limited by destination.
+    pub(super) fn admit_to_host(&mut self, limited: Limited, way: &OutputRoute) -> Result<(), Withheld> {
+        if limited == Limited::No {
+            return Ok(());
+        }
+        if way.route.outgoing != InterfaceId::LOOPBACK {
+            let pace = limit::jiffies_from_milliseconds(self.config.sysctls.icmp_ratelimit);
+            if !self.peers.allow_error(self.now, way.destination, pace) {
+                self.counters.bump(Counter::IcmpOutRateLimitHost);
+                return Err(Withheld::HostLimit);
+            }
+        }
+        let random = &mut self.random;
+        self.global_bucket.charge(|| random.below(3) as u8);
+        Ok(())
+    }
+
+    /// Whether a datagram from `source` that hit an error route is worth an error at all.
+    pub(crate) fn error_route_allows(&mut self, source: Ipv4Addr) -> bool {
+        if self.config.departures.error_route_is_charged_once {
+            return true;
+        }
+        let sysctls = &self.config.sysctls;
+        let rate = ErrorRouteRate {
+            cost: u64::try_from(sysctls.route_error_cost).unwrap_or(0),
+            burst: u64::try_from(sysctls.route_error_burst).unwrap_or(0),
+        };
+        self.peers.allow_error_route(self.now, source, &rate)
+    }
+
+    /// Whether `source` is told of a better gateway now.
+    pub(crate) fn redirect_allows(&mut self, source: Ipv4Addr) -> bool {
+        let sysctls = &self.config.sysctls;
+        let rate = RedirectRate {
+            load: u64::try_from(sysctls.route_redirect_load).unwrap_or(0),
+            number: u8::try_from(sysctls.route_redirect_number).unwrap_or(u8::MAX),
+            silence: u64::try_from(sysctls.route_redirect_silence).unwrap_or(0),
+        };
+        self.peers.allow_redirect(self.now, source, &rate)
+    }
+}

@@ -1,0 +1,96 @@
+//! Replies to ICMP queries: addresses, options and limits. RFC 1122 §3.2.2.6.
+
+use core::net::Ipv4Addr;
+
+use crate::counters::Counter;
+use crate::decision::Detail;
+use crate::ip::options::{self, EchoedOptions};
+use crate::ip::output::{HeaderChoice, IdentificationChoice};
+use crate::ip::source_route::OptionsAsk;
+use crate::outcome::Withheld;
+use crate::packet::Packet;
+use crate::sink::Sink;
+use crate::stack::Stack;
+use crate::wire::{Protocol, checksum};
+
+/// Type of an echo reply, under which Linux counts every reply.
+const ECHO_REPLY: u8 = 0;
+
+/// A reply to an ICMP query, without its checksum.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reply<'a> {
+    /// Type, code, checksum (ignored), and the word behind it.
+    pub(super) header: [u8; 8],
+    /// What follows the header.
+    pub(super) body: &'a [u8],
+}
+
+impl Stack {
+    /// Sends `reply` to the source of `query`, unless a rule withholds it.
+    pub(super) fn send_reply<S: Sink>(&mut self, query: &Packet, reply: &Reply<'_>, sink: &mut S) {
+        if let Err(rule) = self.try_reply(query, reply, sink) {
+            let [icmp_type, code, ..] = reply.header;
+            self.log(sink, rule.name(), rule.clause(), || Detail::Icmp { icmp_type, code });
+        }
+    }
+
+    fn try_reply<S: Sink>(
+        &mut self,
+        query: &Packet,
+        reply: &Reply<'_>,
+        sink: &mut S,
+    ) -> Result<(), Withheld> {
+        let [icmp_type, code, ..] = reply.header;
+        let mut options = self.echo_options(query)?;
+        let limited = self.admit_globally(icmp_type, code)?;
+        let source = self.own_address_towards_source(query);
+        let destination = options.first_hop().unwrap_or(query.source());
+        let way = self.router.route_output(destination, source, self.now).map_err(|_| Withheld::NoWayBack)?;
+        self.admit_to_host(limited, &way)?;
+        options.complete(way.source, query.source(), self.midnight_ms);
+        let choice = HeaderChoice {
+            protocol: Protocol::Icmp,
+            tos: query.tos(),
+            ttl: None,
+            dont_fragment: false,
+            identification: IdentificationChoice::Hashed,
+        };
+        let mut packet = self.make_packet(&way, &choice, &options, 8 + reply.body.len());
+        append_message(&mut packet, reply.header, reply.body);
+        let counted = if self.config.departures.error_type_is_counted { icmp_type } else { ECHO_REPLY };
+        self.count_icmp_out(counted);
+        self.log(sink, "reply", "RFC 1122 §3.2.2", || Detail::Icmp { icmp_type, code });
+        let _ = self.output_own(packet, sink);
+        Ok(())
+    }
+
+    /// The options of a reply to `query`. RFC 1122 §3.2.2.6.
+    pub(crate) fn echo_options(&self, query: &Packet) -> Result<EchoedOptions, Withheld> {
+        let header_len = query.header_len();
+        if header_len <= 20 {
+            return Ok(EchoedOptions::EMPTY);
+        }
+        let ask = OptionsAsk {
+            router: &self.router,
+            recorded: Ipv4Addr::UNSPECIFIED,
+            midnight_ms: self.midnight_ms,
+        };
+        options::echo(query.octets.get(..header_len).unwrap_or_default(), &query.options, &ask)
+            .map_err(|_| Withheld::OptionsDoNotFit)
+    }
+
+    pub(crate) fn count_icmp_out(&mut self, icmp_type: u8) {
+        self.counters.bump(Counter::IcmpOutMsgs);
+        self.counters.bump_icmp_out(icmp_type);
+    }
+}
+
+/// Appends an ICMP message with its checksum to a packet that has only a header.
+pub(crate) fn append_message(packet: &mut Packet, mut header: [u8; 8], body: &[u8]) {
+    header[2] = 0;
+    header[3] = 0;
+    let sum = checksum::Sum::of(&header) + checksum::Sum::of(body);
+    [header[2], header[3]] = sum.checksum().to_be_bytes();
+    packet.octets.extend_from_slice(&header);
+    packet.octets.extend_from_slice(body);
+}

@@ -1,0 +1,260 @@
+//! Output: hooks, loop-back of broadcasts, fragmentation, the link. RFC 1122 §3.3.1.
+
+use core::mem;
+use core::net::Ipv4Addr;
+
+use crate::config::RouteKind;
+use crate::counters::Counter;
+use crate::decision::Detail;
+use crate::drop_reason::DropReason;
+use crate::hook::Hook;
+use crate::interface::{InterfaceId, LinkClass};
+use crate::ip::fragmentation::{Cuts, Fragments, are_reusable};
+use crate::ip::options::{EchoedOptions, OptionRecord};
+use crate::ip::route::{Disposition, OutputRoute, Route};
+use crate::outcome::{Notice, Refusal};
+use crate::packet::{Packet, PacketLink};
+use crate::sink::{LinkDestination, Sink};
+use crate::stack::{Passage, Stack};
+use crate::wire::ipv4::OptionOctets;
+use crate::wire::{Ipv4Header, Ipv4View, Protocol};
+
+/// What a datagram made here says in its header besides addresses and lengths.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeaderChoice {
+    pub(crate) protocol: Protocol,
+    pub(crate) tos: u8,
+    /// TTL; that of the route if not given.
+    pub(crate) ttl: Option<u8>,
+    pub(crate) dont_fragment: bool,
+    pub(crate) identification: IdentificationChoice,
+}
+
+/// Where the identification comes from. RFC 6864 §4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdentificationChoice {
+    /// From the generator for addresses and protocol.
+    Hashed,
+    /// This one.
+    Given(u16),
+}
+
+impl Stack {
+    /// A packet with a header for `route` and room for `payload_len` octets behind it, which the caller appends.
+    pub(crate) fn make_packet(
+        &mut self,
+        way: &OutputRoute,
+        choice: &HeaderChoice,
+        options: &EchoedOptions,
+        payload_len: usize,
+    ) -> Packet {
+        let mut header = Ipv4Header {
+            tos: choice.tos,
+            dont_fragment: choice.dont_fragment,
+            ttl: choice.ttl.unwrap_or_else(|| self.ttl_for(&way.route)),
+            protocol: choice.protocol,
+            source: way.source,
+            destination: way.destination,
+            options: OptionOctets::new(options.octets()).unwrap_or_default(),
+            ..Ipv4Header::default()
+        };
+        header.total_length = u16::try_from(header.header_len() + payload_len).unwrap_or(u16::MAX);
+        header.identification = match choice.identification {
+            IdentificationChoice::Given(identification) => identification,
+            IdentificationChoice::Hashed => self.next_identification(way, choice),
+        };
+        let mut octets = self.take_buffer();
+        octets.resize(header.header_len(), 0);
+        header.write_with_checksum(&mut octets);
+        Packet { octets, route: Some(way.route), link: PacketLink::Made, ..Packet::default() }
+    }
+
+    fn next_identification(&mut self, way: &OutputRoute, choice: &HeaderChoice) -> u16 {
+        if choice.dont_fragment && self.config.departures.atomic_identification_is_free {
+            return 0;
+        }
+        let random = &mut self.random;
+        self.identifications
+            .next(self.now, way.destination, way.source, choice.protocol, |below| random.below(below))
+    }
+
+    /// TTL of datagrams that have no other wish. RFC 1122 §3.2.1.7, §4.1.4.
+    pub(crate) fn ttl_for(&self, route: &Route) -> u8 {
+        if route.kind == RouteKind::Multicast {
+            return 1;
+        }
+        route.hoplimit.unwrap_or_else(|| u8::try_from(self.config.sysctls.ip_default_ttl).unwrap_or(64))
+    }
+
+    /// Sends a datagram that was made here.
+    pub(crate) fn output_own<S: Sink>(&mut self, mut packet: Packet, sink: &mut S) -> Result<(), Refusal> {
+        self.counters.bump(Counter::IpOutRequests);
+        let result = self.output_own_packet(&mut packet, sink);
+        if let Err(refusal) = result {
+            self.count_drop(refusal.reason);
+            self.log(sink, refusal.reason.name(), refusal.reason.clause(), || Detail::None);
+            sink.discard(refusal.reason, &packet.octets);
+        }
+        self.recycle(packet.octets);
+        result
+    }
+
+    /// Sends a datagram whose header a socket made; not counted as a request of ours.
+    pub(crate) fn output_prepared<S: Sink>(
+        &mut self,
+        packet: &mut Packet,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        self.output_own_packet(packet, sink)
+    }
+
+    fn output_own_packet<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), Refusal> {
+        let destination = packet.destination();
+        if self.run_hook(Hook::LocalOut, packet, sink)? == Passage::Ends {
+            return Ok(());
+        }
+        if packet.destination() != destination {
+            self.route_again(packet)?;
+        }
+        self.output(packet, sink)
+    }
+
+    /// Finds the way of a datagram of ours whose destination a hook rewrote.
+    fn route_again(&mut self, packet: &mut Packet) -> Result<(), Refusal> {
+        match self.router.route_output(packet.destination(), Ipv4Addr::UNSPECIFIED, self.now) {
+            Ok(way) => {
+                packet.route = Some(way.route);
+                Ok(())
+            }
+            Err(_) => Err(DropReason::OutputNoRoute.into()),
+        }
+    }
+
+    /// Sends a datagram, forwarded or made here, whose header is complete and whose route is known.
+    pub(crate) fn output<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), Refusal> {
+        let Some(route) = packet.route else { return Err(DropReason::OutputNoRoute.into()) };
+        if route.loops_back && !packet.no_loop_back {
+            let mut copy = packet.clone();
+            if self.run_hook(Hook::Postrouting, &mut copy, sink) == Ok(Passage::GoesOn) {
+                self.loop_back(copy, route, sink);
+            }
+        }
+        if route.kind == RouteKind::Multicast && packet.ttl() == 0 {
+            return Err(DropReason::MulticastStaysHere.into());
+        }
+        if self.run_hook(Hook::Postrouting, packet, sink)? == Passage::Ends {
+            return Ok(());
+        }
+        let mtu = self.mtu_for(packet, &route);
+        if packet.octets.len() > mtu || packet.reassembled.is_some() {
+            return self.fragment(packet, &route, mtu, sink);
+        }
+        self.hand_to_link(packet, &route, sink);
+        Ok(())
+    }
+
+    /// The largest datagram that goes out unfragmented.
+    fn mtu_for(&self, packet: &Packet, route: &Route) -> usize {
+        let mtu = if route.disposition == Disposition::Forward {
+            route.forward_mtu(self.config.sysctls.ip_forward_use_pmtu != 0)
+        } else if packet.probes_mtu {
+            route.device_mtu
+        } else {
+            route.mtu()
+        };
+        usize::try_from(mtu).unwrap_or(usize::MAX)
+    }
+
+    /// Cuts `packet` into pieces of at most `mtu` octets, or refuses because of DF. RFC 791 §3.2, RFC 1812 §4.2.2.7.
+    fn fragment<S: Sink>(
+        &mut self,
+        packet: &mut Packet,
+        route: &Route,
+        mtu: usize,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let largest = packet.reassembled.as_ref().map_or(0, |whole| usize::from(whole.largest_fragment));
+        if packet.dont_fragment() && (!packet.ignore_df || largest > mtu) {
+            let notice = Notice::fragmentation_needed(u32::try_from(mtu).unwrap_or(u32::MAX));
+            return Err(Refusal::with(DropReason::OutputFragmentationNeeded, notice));
+        }
+        self.send_fragments(packet, route, mtu, sink);
+        Ok(())
+    }
+
+    /// Cuts a datagram up, at its old cuts if it came in fragments that still fit.
+    fn send_fragments<S: Sink>(&mut self, packet: &Packet, route: &Route, mtu: usize, sink: &mut S) {
+        let Ok(datagram) = Ipv4View::new(&packet.octets) else { return };
+        let whole = packet.reassembled.as_deref();
+        let mtu = whole.map_or(mtu, |whole| mtu.min(usize::from(whole.largest_fragment)));
+        let layout = whole.map_or(&[][..], |whole| &whole.layout);
+        let is_reusable = are_reusable(layout, datagram.header_len(), datagram.payload().len(), mtu);
+        let cuts = if is_reusable { Cuts::Original(layout) } else { Cuts::Filled { mtu } };
+        // What is cut anew keeps the DF that its largest fragment had; what leaves as it came loses it.
+        let keeps_df = !is_reusable && whole.is_some_and(|whole| whole.largest_had_df);
+        let Ok(mut fragments) = Fragments::new(datagram, cuts, keeps_df) else {
+            self.counters.bump(Counter::IpFragFails);
+            return;
+        };
+        let mut piece = Packet { octets: self.take_buffer(), link: packet.link, ..Packet::default() };
+        let mut scratch = self.take_buffer();
+        scratch.resize(fragments.max_len(), 0);
+        while let Some(fragment) = fragments.next_into(&mut scratch) {
+            piece.octets.clear();
+            piece.octets.extend_from_slice(fragment);
+            piece.conntrack = packet.conntrack;
+            piece.zone = packet.zone;
+            self.counters.bump(Counter::IpFragCreates);
+            self.hand_to_link(&mut piece, route, sink);
+        }
+        self.counters.bump(Counter::IpFragOKs);
+        self.recycle(scratch);
+        self.recycle(piece.octets);
+    }
+
+    /// Gives a datagram that fits to its link, or to this system itself.
+    fn hand_to_link<S: Sink>(&mut self, packet: &mut Packet, route: &Route, sink: &mut S) {
+        let len = packet.octets.len() as u64;
+        self.counters.bump(Counter::IpOutTransmits);
+        self.counters.add(Counter::IpExtOutOctets, len);
+        let destination = match route.kind {
+            RouteKind::Broadcast => {
+                self.counters.bump(Counter::IpExtOutBcastPkts);
+                self.counters.add(Counter::IpExtOutBcastOctets, len);
+                LinkDestination::Broadcast
+            }
+            RouteKind::Multicast => {
+                self.counters.bump(Counter::IpExtOutMcastPkts);
+                self.counters.add(Counter::IpExtOutMcastOctets, len);
+                LinkDestination::Multicast(packet.destination())
+            }
+            _ => LinkDestination::Station(route.next_hop(packet.destination())),
+        };
+        if route.outgoing == InterfaceId::LOOPBACK {
+            let mut inward = mem::take(packet);
+            inward.link = PacketLink::Frame(LinkClass::Host);
+            return self.come_back(inward, *route, InterfaceId::LOOPBACK, sink);
+        }
+        self.log(sink, "transmit", "", || Detail::Number(u32::from(route.outgoing.0)));
+        sink.transmit(route.outgoing, destination, &packet.octets);
+    }
+
+    /// A broadcast or multicast of ours comes back by the interface it leaves by. RFC 1112 §6.1.
+    fn loop_back<S: Sink>(&mut self, mut copy: Packet, route: Route, sink: &mut S) {
+        copy.link = PacketLink::LoopedBack;
+        self.come_back(copy, route, route.outgoing, sink);
+    }
+
+    /// Puts a datagram of ours at the end of the backlog.
+    fn come_back<S: Sink>(&mut self, mut packet: Packet, route: Route, incoming: InterfaceId, sink: &mut S) {
+        if self.backlog.len() >= self.config.bounds.backlog {
+            sink.discard(DropReason::BacklogFull, &packet.octets);
+            return self.recycle(packet.octets);
+        }
+        packet.incoming = Some(incoming);
+        packet.route = Some(Route { disposition: Disposition::Deliver, ..route });
+        packet.options = OptionRecord::default();
+        packet.reassembled = None;
+        self.backlog.push_back(packet);
+    }
+}

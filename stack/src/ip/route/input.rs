@@ -1,0 +1,156 @@
+//! The way of a datagram that came in: classes of addresses first, then the tables.
+
+use core::net::Ipv4Addr;
+
+use super::{Disposition, Route, RouteError, Router};
+use crate::address;
+use crate::config::RouteKind;
+use crate::drop_reason::DropReason;
+use crate::interface::InterfaceId;
+use crate::ip::route::device::Device;
+use crate::time::Instant;
+
+/// IGMP's protocol number.
+const IGMP: u8 = 2;
+
+/// What routing has to know of a datagram that came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InputQuery {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) protocol: u8,
+    pub(crate) incoming: InterfaceId,
+    pub(crate) now: Instant,
+}
+
+impl Router {
+    /// The way of a datagram that came in, or why its addresses may not be. RFC 1122 §3.2.1.3, RFC 1812 §5.3.7.
+    pub(crate) fn route_input(&self, query: &InputQuery) -> Result<Route, DropReason> {
+        let device = self.device(query.incoming).ok_or(DropReason::InterfaceDown)?;
+        let InputQuery { source, destination, .. } = *query;
+        if destination.is_multicast() {
+            return self.route_multicast(query, device);
+        }
+        check_source_class(source)?;
+        if address::is_limited_broadcast(destination)
+            || (source.is_unspecified() && destination.is_unspecified())
+        {
+            return self.route_broadcast(query);
+        }
+        if source.is_unspecified() {
+            return Err(DropReason::SourceIsZero);
+        }
+        if destination.is_unspecified() {
+            return Err(DropReason::DestinationIsZero);
+        }
+        check_loopback_addresses(source, destination, device)?;
+        self.check_departed_source(source)?;
+        self.route_by_table(query, device)
+    }
+
+    fn route_by_table(&self, query: &InputQuery, device: &Device) -> Result<Route, DropReason> {
+        let entry = match self.lookup(query.destination) {
+            Ok(entry) => entry,
+            Err(error) if device.policy.forwarding => return Ok(self.refusal(error)),
+            Err(_) => return Ok(self.refusal(RouteError::HostUnreachable)),
+        };
+        match entry.kind {
+            RouteKind::Broadcast if !device.policy.bc_forwarding => self.route_broadcast(query),
+            RouteKind::Local => {
+                self.validate_source(query, None)?;
+                Ok(self.resolve(entry, query.destination, Disposition::Deliver, query.now))
+            }
+            RouteKind::Unicast | RouteKind::Broadcast => {
+                if entry.kind == RouteKind::Unicast && !device.policy.forwarding {
+                    return Ok(self.refusal(RouteError::HostUnreachable));
+                }
+                let is_neighbor = self.validate_source(query, Some(entry.outgoing))?;
+                let mut route = self.resolve(entry, query.destination, Disposition::Forward, query.now);
+                route.redirects = is_neighbor
+                    && entry.outgoing == query.incoming
+                    && device.policy.send_redirects
+                    && (device.policy.shared_media || device.is_on_link(query.source, entry.gateway));
+                Ok(route)
+            }
+            _ if device.policy.forwarding => Err(DropReason::DestinationRouteNotUnicast),
+            _ => Ok(self.refusal(RouteError::HostUnreachable)),
+        }
+    }
+
+    fn route_multicast(&self, query: &InputQuery, device: &Device) -> Result<Route, DropReason> {
+        let InputQuery { source, destination, .. } = *query;
+        let forwards = device.policy.mc_forwarding && !address::is_local_multicast(destination);
+        if !device.has_joined(destination) && !forwards {
+            return Err(DropReason::MulticastNotJoined);
+        }
+        check_source_class(source)?;
+        if source.is_loopback() && !device.policy.route_localnet {
+            return Err(DropReason::SourceIsLoopback);
+        }
+        if !source.is_unspecified() {
+            self.check_departed_source(source)?;
+            self.validate_source(query, None)?;
+        } else if !address::is_local_multicast(destination) && query.protocol != IGMP {
+            return Err(DropReason::SourceIsZeroToMulticast);
+        }
+        Ok(self.delivery(RouteKind::Multicast))
+    }
+
+    fn route_broadcast(&self, query: &InputQuery) -> Result<Route, DropReason> {
+        if !query.source.is_unspecified() {
+            self.check_departed_source(query.source)?;
+            self.validate_source(query, None)?;
+        }
+        Ok(self.delivery(RouteKind::Broadcast))
+    }
+
+    fn delivery(&self, kind: RouteKind) -> Route {
+        Route {
+            kind,
+            disposition: Disposition::Deliver,
+            outgoing: InterfaceId::LOOPBACK,
+            gateway: None,
+            source: Ipv4Addr::UNSPECIFIED,
+            device_mtu: super::MAX_MTU,
+            mtu_metric: 0,
+            learned_mtu: 0,
+            mtu_locked: false,
+            hoplimit: None,
+            redirects: false,
+            loops_back: false,
+        }
+    }
+
+    fn refusal(&self, error: RouteError) -> Route {
+        Route { disposition: Disposition::Refuse(error), ..self.delivery(RouteKind::Unreachable) }
+    }
+}
+
+/// RFC 1122 §3.2.1.3: neither a group nor everybody can be a source.
+fn check_source_class(source: Ipv4Addr) -> Result<(), DropReason> {
+    if source.is_multicast() {
+        return Err(DropReason::SourceIsMulticast);
+    }
+    if address::is_limited_broadcast(source) {
+        return Err(DropReason::SourceIsLimitedBroadcast);
+    }
+    Ok(())
+}
+
+/// RFC 1122 §3.2.1.3 (g): 127.0.0.0/8 does not appear outside a host.
+fn check_loopback_addresses(
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    device: &Device,
+) -> Result<(), DropReason> {
+    if device.policy.route_localnet {
+        return Ok(());
+    }
+    if destination.is_loopback() {
+        return Err(DropReason::DestinationIsLoopback);
+    }
+    if source.is_loopback() {
+        return Err(DropReason::SourceIsLoopback);
+    }
+    Ok(())
+}

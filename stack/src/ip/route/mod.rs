@@ -1,0 +1,268 @@
+//! Routing: which way a datagram goes, and whether its addresses may be.
+//!
+//! [`Router`] holds interfaces, tables and what was learned; `input` decides about datagrams that came in,
+//! `output` about those made here, `validation` about their sources, `learn` takes in path MTUs and redirects.
+
+mod device;
+mod exception;
+mod fib;
+mod input;
+mod learn;
+mod output;
+mod table;
+mod validation;
+
+use core::net::Ipv4Addr;
+
+use alloc::vec::Vec;
+
+pub use device::Device;
+pub use exception::Exception;
+pub(crate) use input::InputQuery;
+pub(crate) use learn::Redirect;
+pub(crate) use output::OutputRoute;
+
+use crate::address;
+use crate::config::{Departures, RouteKind, Scope};
+use crate::errno::Errno;
+use crate::interface::InterfaceId;
+use crate::time::Instant;
+use exception::Exceptions;
+use fib::{Entry, Table};
+
+/// The largest MTU that an IPv4 datagram can use.
+const MAX_MTU: u32 = 0xffff;
+
+/// What is done with a datagram on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Given to a local protocol.
+    Deliver,
+    /// Sent on.
+    Forward,
+    /// Sent; it was made here.
+    Output,
+    /// Refused, and the source perhaps told.
+    Refuse(RouteError),
+}
+
+/// Why a route refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RouteError {
+    /// No route, or one that throws.
+    Unreachable,
+    /// Says unreachable, or this system does not forward.
+    HostUnreachable,
+    /// Says prohibited.
+    Prohibited,
+    /// Says discard.
+    Blackhole,
+    /// The addresses cannot be.
+    Invalid,
+}
+
+impl RouteError {
+    /// What a socket call returns.
+    pub const fn errno(self) -> Errno {
+        match self {
+            Self::Unreachable => Errno::NetworkUnreachable,
+            Self::HostUnreachable => Errno::HostUnreachable,
+            Self::Prohibited => Errno::Access,
+            Self::Blackhole | Self::Invalid => Errno::Invalid,
+        }
+    }
+}
+
+/// The way a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Kind of the destination.
+    pub kind: RouteKind,
+    /// What is done.
+    pub disposition: Disposition,
+    /// Interface it leaves by.
+    pub outgoing: InterfaceId,
+    /// Gateway; without one the destination is on the link.
+    pub gateway: Option<Ipv4Addr>,
+    /// Preferred source address for it; 0.0.0.0 if there is none.
+    pub source: Ipv4Addr,
+    /// MTU of the interface.
+    pub device_mtu: u32,
+    /// MTU metric of the route; 0 if it has none.
+    pub mtu_metric: u32,
+    /// Path MTU that was learned; 0 if none was.
+    pub learned_mtu: u32,
+    /// Whether the MTU is not for path MTU discovery to change: locked by the route, or learned too small.
+    pub mtu_locked: bool,
+    /// TTL for it, if not the default.
+    pub hoplimit: Option<u8>,
+    /// Whether its source should be told of a better way.
+    pub redirects: bool,
+    /// Whether a copy of what is sent comes back.
+    pub loops_back: bool,
+}
+
+impl Route {
+    /// Largest datagram of our own, in octets.
+    #[inline]
+    pub fn mtu(&self) -> u32 {
+        if self.learned_mtu != 0 { self.learned_mtu.min(MAX_MTU) } else { self.forward_mtu(false) }
+    }
+
+    /// Largest datagram of others, in octets. Learned path MTUs count if `uses_learned` or if they are locked: anybody
+    /// can forge the messages they are learned from.
+    #[inline]
+    pub fn forward_mtu(&self, uses_learned: bool) -> u32 {
+        if self.learned_mtu != 0 && (uses_learned || self.mtu_locked) {
+            return self.learned_mtu.min(MAX_MTU);
+        }
+        if self.mtu_metric != 0 { self.mtu_metric } else { self.device_mtu }.min(MAX_MTU)
+    }
+
+    /// Whether the destination is one host.
+    pub const fn is_unicast(&self) -> bool {
+        !matches!(self.kind, RouteKind::Broadcast | RouteKind::Multicast)
+    }
+
+    /// Next hop towards `destination`.
+    pub fn next_hop(&self, destination: Ipv4Addr) -> Ipv4Addr {
+        self.gateway.unwrap_or(destination)
+    }
+}
+
+/// Interfaces, routes and what was learned about destinations.
+#[derive(Clone, Debug, Default)]
+pub struct Router {
+    devices: Vec<Device>,
+    local: Table,
+    main: Table,
+    has_custom_local_routes: bool,
+    /// All addresses, sorted.
+    own: Vec<Ipv4Addr>,
+    exceptions: Exceptions,
+    departures: Departures,
+}
+
+impl Router {
+    /// An interface.
+    pub fn device(&self, id: InterfaceId) -> Option<&Device> {
+        self.devices.get(id.index())
+    }
+
+    /// All interfaces, loopback first.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// Whether `address` is configured on some interface, up or down.
+    #[inline]
+    pub fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.own.binary_search(&address).is_ok()
+    }
+
+    /// What kind of address it is: ours, broadcast, multicast, or of somebody else.
+    pub fn kind_of(&self, address: Ipv4Addr) -> RouteKind {
+        if address.is_unspecified() || address::is_limited_broadcast(address) {
+            return RouteKind::Broadcast;
+        }
+        if address.is_multicast() {
+            return RouteKind::Multicast;
+        }
+        self.local.lookup(address).map_or(RouteKind::Unicast, |entry| entry.kind)
+    }
+
+    /// Whether the datagrams to `address` are delivered here.
+    pub fn is_local(&self, address: Ipv4Addr) -> bool {
+        self.kind_of(address) == RouteKind::Local
+    }
+
+    /// The source address that suits a datagram leaving by `interface` for a station `near` it.
+    pub fn select_source(&self, interface: InterfaceId, near: Option<Ipv4Addr>, scope: Scope) -> Ipv4Addr {
+        let mut first = None;
+        if let Some(device) = self.device(interface) {
+            let widest = if device.policy.route_localnet { Scope::Link } else { Scope::Host };
+            for own in device.primary_addresses().filter(|own| own.scope.min(widest) <= scope) {
+                if near.is_none_or(|near| own.prefix.contains(near)) {
+                    return own.prefix.address;
+                }
+                first = first.or(Some(own.prefix.address));
+            }
+        }
+        first.unwrap_or_else(|| self.source_of_any(scope))
+    }
+
+    /// An address of any interface that is valid as far as `scope`; 0.0.0.0 if there is none.
+    fn source_of_any(&self, scope: Scope) -> Ipv4Addr {
+        self.devices
+            .iter()
+            .flat_map(Device::primary_addresses)
+            .find(|own| own.scope != Scope::Link && own.scope <= scope)
+            .map_or(Ipv4Addr::UNSPECIFIED, |own| own.prefix.address)
+    }
+
+    /// The address by which this system would like to be known to `peer`, which sent something by `incoming`.
+    pub fn preferred_source_towards(&self, peer: Ipv4Addr, incoming: InterfaceId) -> Ipv4Addr {
+        if peer.is_unspecified() {
+            return self.select_source(incoming, Some(peer), Scope::Link);
+        }
+        match self.lookup(peer) {
+            Ok(entry) => entry.source,
+            Err(_) => self.select_source(incoming, Some(peer), Scope::Global),
+        }
+    }
+
+    /// The best route to `destination`, or why there is none: the local table first, then the main one.
+    #[inline]
+    fn lookup(&self, destination: Ipv4Addr) -> Result<&Entry, RouteError> {
+        self.lookup_where(destination, |_| true)
+    }
+
+    /// The same among routes that `admits` lets pass.
+    fn lookup_where(
+        &self,
+        destination: Ipv4Addr,
+        mut admits: impl FnMut(&Entry) -> bool,
+    ) -> Result<&Entry, RouteError> {
+        for table in [&self.local, &self.main] {
+            let Some(entry) = table.lookup_where(destination, &mut admits) else { continue };
+            return match entry.kind {
+                RouteKind::Throw => continue,
+                RouteKind::Unreachable => Err(RouteError::HostUnreachable),
+                RouteKind::Prohibit => Err(RouteError::Prohibited),
+                RouteKind::Blackhole => Err(RouteError::Blackhole),
+                _ => Ok(entry),
+            };
+        }
+        Err(RouteError::Unreachable)
+    }
+
+    /// What was learned about `destination`.
+    #[inline]
+    pub fn exception(&self, destination: Ipv4Addr, now: Instant) -> Option<Exception> {
+        self.exceptions.lookup(destination, now)
+    }
+
+    /// The route that `entry` makes for `destination`, with what was learned about that.
+    fn resolve(&self, entry: &Entry, destination: Ipv4Addr, disposition: Disposition, now: Instant) -> Route {
+        let mut route = Route {
+            kind: entry.kind,
+            disposition,
+            outgoing: entry.outgoing,
+            gateway: entry.gateway,
+            source: entry.source,
+            device_mtu: self.device(entry.outgoing).map_or(MAX_MTU, |device| device.mtu),
+            mtu_metric: entry.mtu,
+            learned_mtu: 0,
+            mtu_locked: entry.mtu_locked,
+            hoplimit: entry.hoplimit,
+            redirects: false,
+            loops_back: false,
+        };
+        if let Some(exception) = self.exception(destination, now) {
+            route.learned_mtu = exception.mtu;
+            route.mtu_locked |= exception.locked;
+            route.gateway = exception.gateway.or(route.gateway);
+        }
+        route
+    }
+}

@@ -1,0 +1,131 @@
+//! The way of a datagram that was made here.
+
+use core::net::Ipv4Addr;
+
+use super::{Disposition, Route, RouteError, Router};
+use crate::address;
+use crate::config::{RouteKind, Scope};
+use crate::interface::InterfaceId;
+use crate::time::Instant;
+
+/// The way of a datagram made here, and the addresses it goes with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputRoute {
+    /// The way.
+    pub(crate) route: Route,
+    /// Its source: the one asked for, else the one that suits the route; 0.0.0.0 if there is none.
+    pub(crate) source: Ipv4Addr,
+    /// Its destination: the one asked for, or this system itself where that was 0.0.0.0.
+    pub(crate) destination: Ipv4Addr,
+}
+
+impl Router {
+    /// The way to `destination`, from `source` if that is not 0.0.0.0.
+    pub(crate) fn route_output(
+        &self,
+        destination: Ipv4Addr,
+        source: Ipv4Addr,
+        now: Instant,
+    ) -> Result<OutputRoute, RouteError> {
+        if !source.is_unspecified() {
+            let impossible = source.is_multicast() || address::is_limited_broadcast(source);
+            if impossible || !(self.is_own(source) || self.is_local(source)) {
+                return Err(RouteError::Invalid);
+            }
+        }
+        if destination.is_unspecified() {
+            return self.route_to_self(source, now);
+        }
+        let entry = self.lookup(destination)?;
+        let mut route = self.resolve(entry, destination, Disposition::Output, now);
+        let mut source = source;
+        if entry.kind == RouteKind::Local {
+            if source.is_unspecified() {
+                source = entry.given_source.unwrap_or(destination);
+            }
+            self.turn_inward(&mut route);
+        } else {
+            if source.is_unspecified() {
+                source = entry.source;
+            }
+            self.classify(&mut route, destination);
+            self.check_loopback_source(source, &route)?;
+        }
+        Ok(OutputRoute { route, source, destination })
+    }
+
+    /// 0.0.0.0 as a destination is this system.
+    fn route_to_self(&self, source: Ipv4Addr, now: Instant) -> Result<OutputRoute, RouteError> {
+        let own = if source.is_unspecified() { Ipv4Addr::LOCALHOST } else { source };
+        let mut found = self.lookup(own).map(|entry| self.resolve(entry, own, Disposition::Output, now))?;
+        self.turn_inward(&mut found);
+        found.kind = RouteKind::Local;
+        Ok(OutputRoute { route: found, source: own, destination: own })
+    }
+
+    /// What is for this system goes through the loopback interface.
+    fn turn_inward(&self, route: &mut Route) {
+        route.outgoing = InterfaceId::LOOPBACK;
+        route.gateway = None;
+        route.device_mtu = self.device(InterfaceId::LOOPBACK).map_or(super::MAX_MTU, |device| device.mtu);
+    }
+
+    /// Finds out about broadcasts and multicasts, which come back to this system where it wants them.
+    fn classify(&self, route: &mut Route, destination: Ipv4Addr) {
+        if address::is_limited_broadcast(destination) {
+            route.kind = RouteKind::Broadcast;
+        } else if destination.is_multicast() {
+            route.kind = RouteKind::Multicast;
+        }
+        match route.kind {
+            RouteKind::Broadcast => {
+                route.gateway = None;
+                route.mtu_metric = 0;
+                route.loops_back = true;
+            }
+            RouteKind::Multicast => {
+                route.loops_back =
+                    self.device(route.outgoing).is_some_and(|device| device.has_joined(destination));
+                route.gateway = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// RFC 1122 §3.2.1.3 (g): a datagram from 127.0.0.0/8 does not leave this system.
+    fn check_loopback_source(&self, source: Ipv4Addr, route: &Route) -> Result<(), RouteError> {
+        let may_leave = self
+            .device(route.outgoing)
+            .is_some_and(|device| device.is_loopback() || device.policy.route_localnet);
+        if source.is_loopback() && !may_leave { Err(RouteError::Invalid) } else { Ok(()) }
+    }
+
+    /// The way of a datagram that is to leave by `interface` whatever the tables say of it: broadcasts and multicasts
+    /// to the link.
+    pub(crate) fn route_output_by(
+        &self,
+        interface: InterfaceId,
+        destination: Ipv4Addr,
+        source: Ipv4Addr,
+    ) -> Result<OutputRoute, RouteError> {
+        let device = self.device(interface).filter(|device| device.is_up).ok_or(RouteError::Unreachable)?;
+        let mut route = Route {
+            kind: RouteKind::Unicast,
+            disposition: Disposition::Output,
+            outgoing: interface,
+            gateway: None,
+            source: Ipv4Addr::UNSPECIFIED,
+            device_mtu: device.mtu,
+            mtu_metric: 0,
+            learned_mtu: 0,
+            mtu_locked: false,
+            hoplimit: None,
+            redirects: false,
+            loops_back: false,
+        };
+        self.classify(&mut route, destination);
+        let source =
+            if source.is_unspecified() { self.select_source(interface, None, Scope::Link) } else { source };
+        Ok(OutputRoute { route, source, destination })
+    }
+}

@@ -1,0 +1,183 @@
+//! Building the tables: the routes that addresses bring, then those of the configuration.
+
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use super::Router;
+use super::device::Device;
+use super::exception::Exceptions;
+use super::fib::{Entry, Table};
+use crate::address::Prefix;
+use crate::config::{Config, ConfigError, Route, RouteKind, RouteTable, Scope};
+use crate::interface::InterfaceId;
+
+impl Router {
+    /// The routes of `config`: those that its addresses bring and those given. `key` spreads what is learned.
+    ///
+    /// # Errors
+    /// If a route cannot be installed, or there are more than [`crate::config::Bounds::routes`].
+    pub fn new(config: &Config, key: u64) -> Result<Self, ConfigError> {
+        for interface in &config.interfaces {
+            if !(68..=65_535).contains(&interface.mtu) {
+                return Err(ConfigError::Mtu(interface.name.clone()));
+            }
+        }
+        let mut router = Self {
+            devices: Device::all(config),
+            exceptions: Exceptions::new(config.bounds.route_exceptions, key),
+            departures: config.departures,
+            ..Self::default()
+        };
+        router.own = router
+            .devices
+            .iter()
+            .flat_map(|device| &device.addresses)
+            .map(|own| own.prefix.address)
+            .collect();
+        router.own.sort_unstable();
+        let (mut local, mut main) = (Vec::new(), Vec::new());
+        for device in router.devices.iter().filter(|device| device.is_up) {
+            add_connected(device, &mut local, &mut main);
+        }
+        router.local = Table::new(local);
+        router.main = Table::new(main);
+        for route in &config.routes {
+            router.install(route, config)?;
+        }
+        router.choose_sources();
+        Ok(router)
+    }
+
+    fn install(&mut self, route: &Route, config: &Config) -> Result<(), ConfigError> {
+        let Some(entry) = self.entry(route)? else { return Ok(()) };
+        let table = match route.table {
+            RouteTable::Local => &mut self.local,
+            RouteTable::Main => &mut self.main,
+        };
+        if table.entries().len() >= config.bounds.routes {
+            return Err(ConfigError::TooMany("routes"));
+        }
+        let mut entries = Vec::from(table.entries());
+        entries.push(entry);
+        *table = Table::new(entries);
+        self.has_custom_local_routes |= route.kind == RouteKind::Local;
+        Ok(())
+    }
+
+    /// What `route` becomes in a table; `None` if its interface is down.
+    fn entry(&self, route: &Route) -> Result<Option<Entry>, ConfigError> {
+        let refuses = matches!(
+            route.kind,
+            RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole | RouteKind::Throw
+        );
+        let outgoing = match (route.interface, route.via) {
+            (Some(interface), _) => interface,
+            (None, Some(gateway)) => self.gateway_interface(gateway, route)?,
+            (None, None) if refuses || route.kind == RouteKind::Local => InterfaceId::LOOPBACK,
+            (None, None) => return Err(ConfigError::RouteWithoutInterface(route.to)),
+        };
+        let device = self.device(outgoing).ok_or(ConfigError::RouteWithoutInterface(route.to))?;
+        if !device.is_up {
+            return Ok(None);
+        }
+        if let (Some(gateway), false) = (route.via, route.onlink) {
+            self.gateway_interface(gateway, route)?;
+        }
+        if route.source.is_some_and(|source| !self.is_own(source) && !self.is_local(source)) {
+            return Err(ConfigError::RouteSource(route.to));
+        }
+        Ok(Some(Entry {
+            to: Prefix::new(route.to.network(), route.to.length),
+            kind: route.kind,
+            scope: match route.kind {
+                RouteKind::Local => Scope::Host,
+                RouteKind::Unicast | RouteKind::Broadcast | RouteKind::Multicast if route.via.is_none() => {
+                    Scope::Link
+                }
+                _ => Scope::Global,
+            },
+            outgoing,
+            gateway: route.via,
+            given_source: route.source,
+            source: Ipv4Addr::UNSPECIFIED,
+            metric: route.metric,
+            mtu: route.mtu.unwrap_or(0),
+            mtu_locked: route.mtu_locked && route.mtu.is_some(),
+            hoplimit: route.hoplimit.filter(|hops| *hops != 0),
+        }))
+    }
+
+    /// The interface on whose link `gateway` is.
+    fn gateway_interface(&self, gateway: Ipv4Addr, route: &Route) -> Result<InterfaceId, ConfigError> {
+        let on_link = |entry: &Entry| {
+            entry.gateway.is_none() && route.interface.is_none_or(|interface| entry.outgoing == interface)
+        };
+        match self.lookup_where(gateway, on_link) {
+            Ok(entry) if matches!(entry.kind, RouteKind::Unicast | RouteKind::Local) => Ok(entry.outgoing),
+            _ => Err(ConfigError::GatewayUnreachable(route.to)),
+        }
+    }
+
+    /// Gives every route its preferred source.
+    fn choose_sources(&mut self) {
+        for which in [RouteTable::Local, RouteTable::Main] {
+            let sources: Vec<Ipv4Addr> =
+                self.table(which).entries().iter().map(|entry| self.source_of(entry)).collect();
+            let table = match which {
+                RouteTable::Local => &mut self.local,
+                RouteTable::Main => &mut self.main,
+            };
+            for (entry, source) in table.entries_mut().iter_mut().zip(sources) {
+                entry.source = source;
+            }
+        }
+    }
+
+    fn table(&self, which: RouteTable) -> &Table {
+        match which {
+            RouteTable::Local => &self.local,
+            RouteTable::Main => &self.main,
+        }
+    }
+
+    fn source_of(&self, entry: &Entry) -> Ipv4Addr {
+        entry.given_source.unwrap_or_else(|| self.select_source(entry.outgoing, entry.gateway, entry.scope))
+    }
+}
+
+/// What the addresses of `device` bring: a local route each, and for each subnet a route and a broadcast address.
+fn add_connected(device: &Device, local: &mut Vec<Entry>, main: &mut Vec<Entry>) {
+    for own in &device.addresses {
+        let prefix = own.prefix;
+        let primary = device
+            .primary_addresses()
+            .find(|other| other.prefix.length == prefix.length && other.prefix.network() == prefix.network())
+            .map_or(prefix.address, |primary| primary.prefix.address);
+        let entry = |to: Prefix, kind, scope| Entry {
+            to,
+            kind,
+            scope,
+            outgoing: device.id,
+            gateway: None,
+            given_source: Some(primary),
+            source: primary,
+            metric: 0,
+            mtu: 0,
+            mtu_locked: false,
+            hoplimit: None,
+        };
+        local.push(entry(Prefix::host(prefix.address), RouteKind::Local, Scope::Host));
+        let subnet = Prefix::new(prefix.network(), prefix.length);
+        if own.is_secondary || prefix.length >= 32 || subnet.address.is_unspecified() {
+            continue;
+        }
+        if device.is_loopback() {
+            local.push(entry(subnet, RouteKind::Local, Scope::Host));
+        } else {
+            main.push(entry(subnet, RouteKind::Unicast, Scope::Link));
+        }
+        if prefix.length < 31 {
+            local.push(entry(Prefix::host(prefix.broadcast()), RouteKind::Broadcast, Scope::Link));
+        }
+    }
+}

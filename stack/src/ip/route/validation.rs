@@ -1,0 +1,76 @@
+//! Whether a source may be, by the interface its datagram came in on. RFC 1812 §5.3.8, RFC 3704 §2.
+
+use core::net::Ipv4Addr;
+
+use super::fib::Entry;
+use super::{InputQuery, Router};
+use crate::config::RouteKind;
+use crate::config::policy::ReversePath;
+use crate::drop_reason::DropReason;
+use crate::interface::InterfaceId;
+use crate::ip::route::device::Device;
+
+impl Router {
+    /// Accepts or refuses the source of a datagram that would leave by `outgoing`, or is for this system if that is
+    /// `None`. Tells whether the source is known to be on the link it came from.
+    pub(super) fn validate_source(
+        &self,
+        query: &InputQuery,
+        outgoing: Option<InterfaceId>,
+    ) -> Result<bool, DropReason> {
+        let device = self.device(query.incoming).ok_or(DropReason::InterfaceDown)?;
+        let returns = outgoing == Some(query.incoming) && device.policy.send_redirects;
+        if device.policy.rp_filter == ReversePath::Off && !returns {
+            if device.policy.accept_local {
+                return Ok(false);
+            }
+            if !self.has_custom_local_routes {
+                return if self.is_own(query.source) { Err(DropReason::SourceIsOwn) } else { Ok(false) };
+            }
+        }
+        self.validate_by_route_back(query.source, device)
+    }
+
+    /// Looks the source up as a destination.
+    fn validate_by_route_back(&self, source: Ipv4Addr, device: &Device) -> Result<bool, DropReason> {
+        let no_way_back = match device.policy.rp_filter {
+            ReversePath::Off => Ok(false),
+            ReversePath::Strict | ReversePath::Loose => Err(DropReason::SourceFailsReversePath),
+        };
+        let Ok(entry) = self.lookup(source) else { return no_way_back };
+        match entry.kind {
+            RouteKind::Unicast => {}
+            RouteKind::Local if device.policy.accept_local => {}
+            RouteKind::Local => return Err(DropReason::SourceIsOwn),
+            _ => return Err(DropReason::SourceIsBroadcast),
+        }
+        let is_neighbor = |entry: &Entry| entry.gateway.is_none();
+        if entry.outgoing == device.id {
+            return Ok(is_neighbor(entry));
+        }
+        if !device.has_ipv4() {
+            return no_way_back;
+        }
+        if device.policy.rp_filter == ReversePath::Strict {
+            return Err(DropReason::SourceFailsReversePath);
+        }
+        let by_device = self.lookup_where(source, |entry| entry.outgoing == device.id);
+        Ok(by_device.is_ok_and(|entry| entry.kind == RouteKind::Unicast && is_neighbor(entry)))
+    }
+
+    /// The checks that only [`crate::config::Departures`] ask for.
+    #[inline]
+    pub(super) fn check_departed_source(&self, source: Ipv4Addr) -> Result<(), DropReason> {
+        let departures = &self.departures;
+        if departures.this_network_source_is_invalid && source.octets()[0] == 0 {
+            return Err(DropReason::SourceIsThisNetwork);
+        }
+        if departures.reserved_source_is_invalid && source.octets()[0] >= 240 {
+            return Err(DropReason::SourceIsReserved);
+        }
+        if departures.broadcast_source_is_invalid && self.kind_of(source) == RouteKind::Broadcast {
+            return Err(DropReason::SourceIsBroadcast);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! What delivery hands to the transport protocols, as far as IPv4 and ICMP can be seen through them.
+
+mod igmp;
+mod tcp;
+mod udp;
+
+pub(crate) use igmp::ScheduledReport;
+pub(crate) use tcp::append_segment;

@@ -1,0 +1,184 @@
+//! UDP and UDP-Lite: checks, sockets, Port Unreachable. RFC 768, RFC 3828, RFC 1122 §4.1.
+
+use alloc::vec::Vec;
+use core::net::SocketAddrV4;
+
+use crate::counters::Counter;
+use crate::drop_reason::DropReason;
+use crate::outcome::{Notice, Outcome, Refusal};
+use crate::packet::{Attachment, Packet};
+use crate::sink::Sink;
+use crate::socket::{SocketId, SocketKind};
+use crate::stack::Stack;
+use crate::wire::{Protocol, Sum};
+
+const HEADER_LEN: usize = 8;
+
+/// The counters of UDP or of UDP-Lite.
+#[derive(Clone, Copy)]
+struct Mib {
+    in_datagrams: Counter,
+    no_ports: Counter,
+    in_errors: Counter,
+    checksum_errors: Counter,
+    ignored_multicasts: Counter,
+}
+
+const UDP: Mib = Mib {
+    in_datagrams: Counter::UdpInDatagrams,
+    no_ports: Counter::UdpNoPorts,
+    in_errors: Counter::UdpInErrors,
+    checksum_errors: Counter::UdpInCsumErrors,
+    ignored_multicasts: Counter::UdpIgnoredMulti,
+};
+
+const UDP_LITE: Mib = Mib {
+    in_datagrams: Counter::UdpLiteInDatagrams,
+    no_ports: Counter::UdpLiteNoPorts,
+    in_errors: Counter::UdpLiteInErrors,
+    checksum_errors: Counter::UdpLiteInCsumErrors,
+    ignored_multicasts: Counter::UdpLiteIgnoredMulti,
+};
+
+/// A UDP or UDP-Lite header.
+#[derive(Clone, Copy)]
+struct Header {
+    source_port: u16,
+    destination_port: u16,
+    /// Length of the datagram, or how much of it the checksum covers.
+    length: usize,
+    checksum: u16,
+}
+
+impl Stack {
+    /// Takes in a UDP or UDP-Lite datagram.
+    pub(crate) fn input_udp<S: Sink>(
+        &mut self,
+        packet: &mut Packet,
+        sink: &mut S,
+    ) -> Result<Outcome, Refusal> {
+        let is_lite = packet.protocol() == u8::from(Protocol::UdpLite);
+        let mib = if is_lite { UDP_LITE } else { UDP };
+        let checked = if is_lite { check_lite(packet) } else { check(packet) };
+        let (header, is_intact) = checked.map_err(|reason| self.refuse_udp(reason, &mib))?;
+        let local = SocketAddrV4::new(packet.destination(), header.destination_port);
+        let remote = SocketAddrV4::new(packet.source(), header.source_port);
+        if packet.route.is_some_and(|route| !route.is_unicast()) {
+            return self.deliver_udp_to_all(packet, local, remote, is_intact, &mib, sink);
+        }
+        let found = if is_lite { None } else { self.sockets.find(SocketKind::Udp, local, remote) };
+        match found {
+            _ if !is_intact => Err(self.refuse_udp(DropReason::UdpChecksumWrong, &mib)),
+            Some(id) => {
+                self.deliver_udp(id, packet, remote, &mib, sink);
+                Ok(Outcome::Delivered)
+            }
+            None => {
+                self.counters.bump(mib.no_ports);
+                // The transport layer lets go of the tracked connection before it complains.
+                packet.conntrack = Attachment::NONE;
+                Err(Refusal::with(DropReason::UdpNoSocket, Notice::PORT_UNREACHABLE))
+            }
+        }
+    }
+
+    fn refuse_udp(&mut self, reason: DropReason, mib: &Mib) -> Refusal {
+        if matches!(reason, DropReason::UdpChecksumWrong | DropReason::UdpLiteChecksumZero) {
+            self.counters.bump(mib.checksum_errors);
+        }
+        self.counters.bump(mib.in_errors);
+        reason.into()
+    }
+
+    /// Every socket that wants a broadcast or multicast gets it; nobody is told if none does. RFC 1122 §4.1.3.3.
+    fn deliver_udp_to_all<S: Sink>(
+        &mut self,
+        packet: &Packet,
+        local: SocketAddrV4,
+        remote: SocketAddrV4,
+        is_intact: bool,
+        mib: &Mib,
+        sink: &mut S,
+    ) -> Result<Outcome, Refusal> {
+        let is_udp = packet.protocol() == u8::from(Protocol::Udp);
+        let takers: Vec<SocketId> = self
+            .sockets
+            .find_all(SocketKind::Udp, local, remote)
+            .filter(|_| is_udp)
+            .map(|(id, _)| id)
+            .collect();
+        if takers.is_empty() {
+            self.counters.bump(mib.ignored_multicasts);
+            return Err(DropReason::UdpNoMulticastSocket.into());
+        }
+        if !is_intact {
+            return Err(self.refuse_udp(DropReason::UdpChecksumWrong, mib));
+        }
+        for id in takers {
+            self.deliver_udp(id, packet, remote, mib, sink);
+        }
+        Ok(Outcome::Delivered)
+    }
+
+    fn deliver_udp<S: Sink>(
+        &mut self,
+        id: SocketId,
+        packet: &Packet,
+        remote: SocketAddrV4,
+        mib: &Mib,
+        sink: &mut S,
+    ) {
+        self.counters.bump(mib.in_datagrams);
+        sink.deliver(id, remote, packet.payload().get(HEADER_LEN..).unwrap_or_default());
+    }
+}
+
+fn header(packet: &Packet) -> Result<Header, DropReason> {
+    let Some(&[a, b, c, d, e, f, g, h]) = packet.payload().first_chunk::<HEADER_LEN>() else {
+        return Err(DropReason::UdpHeaderTruncated);
+    };
+    Ok(Header {
+        source_port: u16::from_be_bytes([a, b]),
+        destination_port: u16::from_be_bytes([c, d]),
+        length: usize::from(u16::from_be_bytes([e, f])),
+        checksum: u16::from_be_bytes([g, h]),
+    })
+}
+
+/// Checks a UDP datagram, cuts off what lies beyond its length, and tells whether its checksum is right.
+fn check(packet: &mut Packet) -> Result<(Header, bool), DropReason> {
+    let header = header(packet)?;
+    if header.length > packet.payload().len() {
+        return Err(DropReason::UdpLengthBeyondDatagram);
+    }
+    if header.length < HEADER_LEN {
+        return Err(DropReason::UdpLengthBelowHeader);
+    }
+    let end = packet.header_len() + header.length;
+    packet.octets.truncate(end);
+    let is_intact = header.checksum == 0 || covered_sum(packet, Protocol::Udp, header.length).is_intact();
+    Ok((header, is_intact))
+}
+
+/// The same for UDP-Lite, whose length field says how much the checksum covers; 0 is all. RFC 3828 §3.1.
+fn check_lite(packet: &mut Packet) -> Result<(Header, bool), DropReason> {
+    let header = header(packet)?;
+    if header.checksum == 0 {
+        return Err(DropReason::UdpLiteChecksumZero);
+    }
+    let len = packet.payload().len();
+    let covered = if header.length == 0 { len } else { header.length };
+    if covered < HEADER_LEN || covered > len {
+        return Err(DropReason::UdpLiteCoverageInvalid);
+    }
+    let is_intact = covered_sum(packet, Protocol::UdpLite, covered).is_intact();
+    Ok((header, is_intact))
+}
+
+/// The sum over the pseudo header and the first `covered` octets.
+fn covered_sum(packet: &Packet, protocol: Protocol, covered: usize) -> Sum {
+    let payload = packet.payload();
+    let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+    Sum::of_pseudo_header(packet.source(), packet.destination(), protocol, len)
+        + Sum::of(payload.get(..covered).unwrap_or(payload))
+}
