@@ -315,6 +315,8 @@ fn matrix_opens_a_capture_and_its_packets(desk: &mut Desk) {
     let row = desk.result.captures[1].clone();
     assert_eq!(desk.text("dialog[open] h2"), row.capture);
     assert!(desk.text("dialog .parts").contains(&format!("{}", row.agree % 1000)));
+    let causes = desk.browser.eval("[...document.querySelectorAll('dialog .linkish .soft')].map((b) => Number(/([\\d,]+) packet/.exec(b.textContent)[1].replace(',', ''))).reduce((a, b) => a + b)");
+    assert_eq!(causes, row.explained + row.diverge, "each packet of the sample has one cause or entry");
     desk.browser.picture("capture.png");
     desk.browser.click("dialog .actions button");
     assert_eq!(desk.found(), row.explained + row.diverge);

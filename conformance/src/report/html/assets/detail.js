@@ -171,14 +171,21 @@ const Detail = (() => {
         el("tbody", {}, el("tr", {}, el("th", { scope: "row" }, "dropped for"), cell(example.a.drops), cell(example.b.drops))))];
     }
 
-    /// Where a cause shows: rows with their counts, most first.
+    /// Where a cause shows, or where the ledger entries that explain it matched.
     shows(index) {
-      const rows = [...this.model.rowsOfCause[index]].sort((one, other) => other[1] - one[1]);
+      const { ledger } = this.data.causes[index];
+      if (!ledger.length) return this.rowList("Where it shows", this.model.rowsOfCause[index]);
+      return ledger.map((id) => this.rowList(`Where ${id} explains a difference`, this.model.rowsOfLedger.get(id) ?? new Map()));
+    }
+
+    /// Rows with their counts, most first.
+    rowList(title, counts) {
+      const rows = [...counts].sort((one, other) => other[1] - one[1]);
       if (!rows.length) return undefined;
       const most = 40;
       const item = ([row, packets]) => el("li", {}, el("button", { class: "linkish", type: "button", on: { click: () => this.open(this.row(row)) } },
         el("span", { class: "cut" }, this.model.rowName(row)), el("span", { class: "soft" }, `${this.data.scenarios[this.data.rows[row].scenario]}, ${count(packets, "packet")}`)));
-      return [el("h3", {}, "Where it shows"), el("ul", { class: "links" }, rows.slice(0, most).map(item)),
+      return [el("h3", {}, title), el("ul", { class: "links" }, rows.slice(0, most).map(item)),
         rows.length > most && el("p", { class: "soft" }, `and in ${number(rows.length - most)} more`)];
     }
 
@@ -188,7 +195,9 @@ const Detail = (() => {
         const row = this.data.rows[index];
         const skipped = row.skips.reduce((sum, [, packets]) => sum + packets, 0);
         const parts = { agree: row.agree, explained: row.explained, diverge: row.diverge, skipped };
-        const causes = [...this.model.causesOfRow[index]].sort((one, other) => other[1] - one[1]);
+        const mostFirst = (counts) => [...counts].sort((one, other) => other[1] - one[1]);
+        const causes = mostFirst(this.model.causesOfRow[index]);
+        const entries = mostFirst(this.model.ledgerOfRow[index]);
         const node = el("article", {},
           el("p", { class: "kicker" }, tag(this.model.verdictOfRow(row)), el("span", {}, this.data.scenarios[row.scenario])),
           el("h2", { text: this.data.captures[row.capture] }),
@@ -197,7 +206,8 @@ const Detail = (() => {
           el("dl", { class: "parts" }, Object.entries(parts).map(([verdict, packets]) =>
             [el("dt", {}, tag(verdict)), el("dd", {}, number(packets), el("span", { class: "soft" }, ` ${Shell.percent(packets, row.packets)}`))])),
           shareBar(parts),
-          causes.length > 0 && [el("h3", {}, "Causes"), el("ul", { class: "links" }, causes.map(([cause, packets]) => this.causeLink(cause, packets)))],
+          causes.length > 0 && [el("h3", {}, "Unexplained causes"), el("ul", { class: "links" }, causes.map(([cause, packets]) => this.causeLink(cause, packets)))],
+          entries.length > 0 && [el("h3", {}, "Explained by the ledger"), el("ul", { class: "links" }, entries.map(([id, packets]) => this.ledgerLink(id, packets)))],
           row.skips.length > 0 && [el("h3", {}, "Not replayed"), el("ul", { class: "plain" }, row.skips.map(([reason, packets]) => el("li", {}, `${number(packets)}  ${reason}`)))],
           row.interfaces.length > 0 && [el("h3", {}, "Interfaces"), el("ul", { class: "plain" }, row.interfaces.map((line) => el("li", {}, line)))],
           row.notes.length > 0 && [el("h3", {}, "Notes"), el("ul", { class: "plain" }, row.notes.map((line) => el("li", {}, line)))],
@@ -208,23 +218,46 @@ const Detail = (() => {
 
     causeLink(cause, packets) {
       const { title, ledger } = this.data.causes[cause];
-      return el("li", {}, el("button", { class: "linkish", type: "button", on: { click: () => this.open(this.cause(cause)) } },
-        el("span", { class: "cut" }, title), el("span", {}, packets === undefined ? "" : el("span", { class: "soft" }, count(packets, "packet")), " ", tag(ledger.length ? "explained" : "diverge"))));
+      return this.link(title, () => this.cause(cause), packets, ledger.length ? "explained" : "diverge");
+    }
+
+    ledgerLink(id, packets) {
+      return this.link(id, () => this.ledgerView(id), packets, "explained");
+    }
+
+    link(text, view, packets, verdict) {
+      return el("li", {}, el("button", { class: "linkish", type: "button", on: { click: () => this.open(view()) } },
+        el("span", { class: "cut" }, text), el("span", {}, packets === undefined ? "" : el("span", { class: "soft" }, count(packets, "packet")), " ", tag(verdict))));
+    }
+
+    /// A ledger entry with the causes that it explains.
+    ledgerView(id) {
+      return () => {
+        const causes = this.model.causesByLedger.get(id) ?? [];
+        return { where: "Ledger entry", node: el("article", {},
+          el("p", { class: "kicker" }, tag("explained")), el("h2", { text: id }), this.ledger(id),
+          causes.length > 0 && [el("h3", {}, "Causes that it explains"), el("ul", { class: "links" }, causes.map((cause) => this.causeLink(cause, this.data.causes[cause].count)))],
+          this.rowList("Where it explains a difference", this.model.rowsOfLedger.get(id) ?? new Map())) };
+      };
     }
 
     /// One packet: its cause if it has but one, at the example that it is, if it is one.
-    packet(row, packet, causes) {
-      const at = `${this.model.rowName(row)}:${packet}`;
-      if (causes.length === 1) {
-        const { capture, scenario } = this.data.rows[row];
-        const example = this.data.causes[causes[0]].examples.findIndex((e) => e.capture === capture && e.scenario === scenario && e.packet === packet);
+    packet(row, packet, verdict) {
+      const { capture, scenario } = this.data.rows[row];
+      const { diverge = [], explained = [] } = this.data.verdicts[verdict];
+      const causes = this.model.causesOfVerdict[verdict];
+      const isIt = (e) => e.capture === capture && e.scenario === scenario && e.packet === packet;
+      const known = causes.find((cause) => this.data.causes[cause].examples.some(isIt)) ?? (diverge.length === 1 ? diverge[0] : undefined);
+      if (known !== undefined && diverge.length < 2) {
+        const example = this.data.causes[known].examples.findIndex(isIt);
         const note = example < 0 ? `Packet ${number(packet)} of ${this.model.rowName(row)} shows this cause too; kept are the first examples.` : undefined;
-        return this.cause(causes[0], { example: Math.max(0, example), note });
+        return this.cause(known, { example: Math.max(0, example), note });
       }
+      if (!diverge.length && explained.length === 1) return this.ledgerView(explained[0]);
       return () => ({ where: "Packet", node: el("article", {},
-        el("p", { class: "kicker" }, el("span", {}, this.data.scenarios[this.data.rows[row].scenario])), el("h2", { text: at }),
-        el("p", { class: "soft facts" }, causes.length ? `${count(causes.length, "cause")} at once` : "Explained by the ledger; no example was kept."),
-        el("ul", { class: "links" }, causes.map((cause) => this.causeLink(cause)))) });
+        el("p", { class: "kicker" }, el("span", {}, this.data.scenarios[scenario])), el("h2", { text: `${this.model.rowName(row)}:${packet}` }),
+        el("p", { class: "soft facts" }, `${count(diverge.length + explained.length, "cause")} at once`),
+        el("ul", { class: "links" }, diverge.map((cause) => this.causeLink(cause)), explained.map((id) => this.ledgerLink(id)))) });
     }
   }
 

@@ -7,7 +7,8 @@
   const everyVerdict = ["diverge", "explained", "agree", "skipped"];
   const state = { terms: [], scenario: -1, dimension: "", verdicts: new Set(everyVerdict), row: -1 };
 
-  /// What the data implies: packets as flat arrays, and which cause shows in which row.
+  /// What the data implies: packets as flat arrays, and which cause shows in which row. A verdict that the ledger
+  /// explains names its entries and not its causes, so for explained causes only the entries can be counted by row.
   function index(data) {
     const causesByLedger = new Map();
     data.causes.forEach((cause, at) => cause.ledger.forEach((id) => causesByLedger.set(id, [...(causesByLedger.get(id) ?? []), at])));
@@ -17,6 +18,9 @@
     const packets = { length: total, row: new Uint32Array(total), packet: new Float64Array(total), verdict: new Uint32Array(total) };
     const rowsOfCause = data.causes.map(() => new Map());
     const causesOfRow = data.rows.map(() => new Map());
+    const rowsOfLedger = new Map();
+    const ledgerOfRow = data.rows.map(() => new Map());
+    const increment = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
     let at = 0;
     data.rows.forEach((row, rowIndex) => {
       let packet = 0;
@@ -24,9 +28,14 @@
         packet += row.verdicts[i];
         const verdict = row.verdicts[i + 1];
         [packets.row[at], packets.packet[at], packets.verdict[at]] = [rowIndex, packet, verdict];
-        for (const cause of causesOfVerdict[verdict]) {
-          rowsOfCause[cause].set(rowIndex, (rowsOfCause[cause].get(rowIndex) ?? 0) + 1);
-          causesOfRow[rowIndex].set(cause, (causesOfRow[rowIndex].get(cause) ?? 0) + 1);
+        for (const cause of data.verdicts[verdict].diverge ?? []) {
+          increment(rowsOfCause[cause], rowIndex);
+          increment(causesOfRow[rowIndex], cause);
+        }
+        for (const id of data.verdicts[verdict].explained ?? []) {
+          if (!rowsOfLedger.has(id)) rowsOfLedger.set(id, new Map());
+          increment(rowsOfLedger.get(id), rowIndex);
+          increment(ledgerOfRow[rowIndex], id);
         }
       }
     });
@@ -35,30 +44,34 @@
     const rowName = (row) => data.captures[data.rows[row].capture];
     const skippedOf = (row) => row.skips.reduce((sum, [, packets]) => sum + packets, 0);
     const verdictOfRow = (row) => (row.diverge ? "diverge" : row.explained ? "explained" : row.compared ? "agree" : "skipped");
-    return { data, causesOfVerdict, packets, rowsOfCause, causesOfRow, cells, rowName, skippedOf, verdictOfRow, onlyRow };
+    // Rows in which a cause may show, and causes that may show in a row: what the filters go by.
+    const mayShow = data.causes.map((cause, at) => new Set([...rowsOfCause[at].keys(), ...cause.ledger.flatMap((id) => [...(rowsOfLedger.get(id)?.keys() ?? [])])]));
+    const causesInRow = data.rows.map(() => []);
+    mayShow.forEach((rows, cause) => rows.forEach((row) => causesInRow[row].push(cause)));
+    return { data, causesByLedger, causesOfVerdict, packets, rowsOfCause, causesOfRow, rowsOfLedger, ledgerOfRow, mayShow, causesInRow, cells, rowName, skippedOf, verdictOfRow, onlyRow };
   }
 
   // What the search looks through, in lower case, made when first needed.
   const lazily = (make) => { let made; return () => (made ??= make()); };
   const causeTexts = lazily(() => data.causes.map((cause, at) => [
     cause.title, cause.fingerprint, cause.dimension, ...cause.ledger, ...cause.examples.flatMap((e) => e.fields.flat()),
-    ...[...model.rowsOfCause[at].keys()].map(model.rowName)].join("\n").toLowerCase()));
+    ...[...model.mayShow[at]].map(model.rowName)].join("\n").toLowerCase()));
   const causeOwnTexts = lazily(() => data.causes.map((cause) => [cause.title, cause.fingerprint, cause.dimension, ...cause.ledger].join("\n").toLowerCase()));
   const verdictTexts = lazily(() => data.verdicts.map((verdict, at) =>
     [...(verdict.explained ?? []), ...model.causesOfVerdict[at].map((cause) => causeOwnTexts()[cause])].join("\n").toLowerCase()));
   const rowTexts = lazily(() => data.rows.map((row, at) => `${model.rowName(at)}\n${data.scenarios[row.scenario]}`.toLowerCase()));
   const captureTexts = lazily(() => data.captures.map((name, at) => [name, ...[...model.cells[at].values()].flatMap((row) =>
-    [...data.rows[row].notes, data.rows[row].error ?? "", ...data.rows[row].skips.map(([reason]) => reason), ...[...model.causesOfRow[row].keys()].map((cause) => causeOwnTexts()[cause])])].join("\n").toLowerCase()));
+    [...data.rows[row].notes, data.rows[row].error ?? "", ...data.rows[row].skips.map(([reason]) => reason), ...model.causesInRow[row].map((cause) => causeOwnTexts()[cause])])].join("\n").toLowerCase()));
 
   const has = (text) => state.terms.every((term) => text.includes(term));
 
   function matchingCauses() {
     return data.causes.map((_, at) => at).filter((at) => {
       const cause = data.causes[at];
-      const rows = model.rowsOfCause[at];
+      const rows = model.mayShow[at];
       return state.verdicts.has(cause.ledger.length ? "explained" : "diverge")
         && (!state.dimension || cause.dimension === state.dimension)
-        && (state.scenario < 0 || [...rows.keys()].some((row) => data.rows[row].scenario === state.scenario))
+        && (state.scenario < 0 || [...rows].some((row) => data.rows[row].scenario === state.scenario))
         && (state.row < 0 || rows.has(state.row))
         && has(causeTexts()[at]);
     });
@@ -67,7 +80,7 @@
   function matchingCaptures() {
     const whole = state.verdicts.size === everyVerdict.length;
     const shown = (row) => whole || [...state.verdicts].some((verdict) => (verdict === "skipped" ? model.skippedOf(row) : row[verdict]) > 0);
-    const dimension = (row) => !state.dimension || [...model.causesOfRow[row].keys()].some((cause) => data.causes[cause].dimension === state.dimension);
+    const dimension = (row) => !state.dimension || model.causesInRow[row].some((cause) => data.causes[cause].dimension === state.dimension);
     return data.captures.map((_, at) => at).filter((at) => {
       const rows = [...model.cells[at]].filter(([scenario, row]) => (state.scenario < 0 || scenario === state.scenario) && (state.row < 0 || row === state.row));
       return rows.some(([, row]) => shown(data.rows[row]) && dimension(row)) && has(captureTexts()[at]);
@@ -128,7 +141,7 @@
       },
       open: (at) => {
         const { row, packet, verdict } = model.packets;
-        openSheet(views.packet(row[at], packet[at], model.causesOfVerdict[verdict[at]]));
+        openSheet(views.packet(row[at], packet[at], verdict[at]));
       },
     }),
   };
@@ -151,7 +164,8 @@
     grids.captures.column = 1;
     grids.captures.head.replaceChildren(...grids.captures.columns.map((column) => el("div", { role: "columnheader" }, column.name)));
     grids.captures.node.setAttribute("aria-colcount", scenarios.length + 1);
-    grids.captures.node.style.setProperty("--columns", `minmax(9rem, 1.6fr) repeat(${scenarios.length}, minmax(5.4rem, 1fr))`);
+    grids.captures.node.style.setProperty("--columns", `minmax(9rem, 1.6fr) repeat(${scenarios.length}, minmax(6.6rem, 1fr))`);
+    grids.captures.node.style.setProperty("--least", `${10 + 7.8 * scenarios.length}rem`);
   }
 
   function openSheet(view, hash) {

@@ -50,7 +50,7 @@ const Ladder = (() => {
     let y = 52;
     const describe = (frame) => [
       ...wrap(frame.what, half, 3).map((line) => ["what", line]),
-      ...wrap(`${frame.addresses}${frame.addresses ? ", " : ""}${frame.length} octets on ${frame.interface}`, half, 2).map((line) => ["about", line]),
+      ...wrap(`${frame.addresses}${frame.addresses ? ", " : ""}${frame.length} octets on ${frame.interface}`, half, 3).map((line) => ["about", line]),
     ];
     const place = (lines, x, bottom) => lines.map(([className, line], index) =>
       label([line], x, bottom - (lines.length - 1 - index) * LINE, className));
