@@ -27,7 +27,7 @@ struct Desk {
 
 type Test = fn(&mut Desk);
 
-const TESTS: [(&str, Test); 10] = [
+const TESTS: [(&str, Test); 12] = [
     ("opens_from_disk_without_complaint_or_network", opens_from_disk_without_complaint_or_network),
     ("totals_are_those_of_the_result", totals_are_those_of_the_result),
     ("filters_show_what_they_say", filters_show_what_they_say),
@@ -38,6 +38,8 @@ const TESTS: [(&str, Test); 10] = [
     ("hostile_names_are_text", hostile_names_are_text),
     ("light_dark_and_narrow_are_legible", light_dark_and_narrow_are_legible),
     ("print_shows_all_tables", print_shows_all_tables),
+    ("verdicts_that_are_not_listed_are_said_to_be", verdicts_that_are_not_listed_are_said_to_be),
+    ("agreement_and_emptiness_are_said_plainly", agreement_and_emptiness_are_said_plainly),
 ];
 
 fn main() {
@@ -375,6 +377,35 @@ fn assert_contrast(desk: &mut Desk, scheme: &str) {
         })()"#,
     );
     assert_eq!(poor, json!([]), "{scheme}");
+}
+
+/// Opens another result than the large one.
+fn open_other(desk: &mut Desk, name: &str, result: &RunResult) {
+    let file = desk.file.with_file_name(name);
+    std::fs::write(&file, html::render(result)).expect("the folder for temporary files is writable");
+    desk.browser.open(&file);
+}
+
+fn verdicts_that_are_not_listed_are_said_to_be(desk: &mut Desk) {
+    let mut result = Sample::default().result();
+    let row = result.captures.iter_mut().find(|row| row.diverge > 0).unwrap();
+    let not_listed = row.verdicts.len();
+    row.verdicts.clear();
+    open_other(desk, "report-not-listed.html", &result);
+    desk.browser.press("3");
+    assert!(desk.text("#not-listed").starts_with(&format!("{not_listed} more packets differ")));
+    desk.browser.press("2");
+    desk.browser.press("Enter");
+    assert!(desk.text("dialog .note").contains("0 are listed"));
+}
+
+fn agreement_and_emptiness_are_said_plainly(desk: &mut Desk) {
+    open_other(desk, "report-agree.html", &Sample { verdicts: 0, causes: 3, captures: 2, seed: 1 }.result());
+    assert!(desk.text(".lede").starts_with("No unexplained difference in"));
+    assert_eq!(desk.count("#panel-causes .empty:not([hidden])"), 1);
+    desk.browser.picture("agree.png");
+    open_other(desk, "report-empty.html", &Sample { verdicts: 0, causes: 0, captures: 0, seed: 1 }.result());
+    assert!(desk.text(".lede").starts_with("Nothing was compared."));
 }
 
 fn print_shows_all_tables(desk: &mut Desk) {

@@ -9,7 +9,8 @@ use crate::model::{CaptureResult, Cause, Divergence, RunResult, Verdict};
 
 /// The whole document.
 ///
-/// A case fails once for each cause that the ledger does not explain, is an error where the run ended early, and is
+/// A case fails once for each cause that the ledger does not explain, and once more if packets diverged whose verdicts
+/// are counted but not listed (a large run lists only the first). It is an error where the run ended early, and is
 /// skipped where no packet was compared.
 pub fn render(result: &RunResult) -> String {
     let causes: BTreeMap<&str, &Cause> =
@@ -32,19 +33,27 @@ struct Case<'a> {
     row: &'a CaptureResult,
     /// Unexplained causes by fingerprint, with how many packets of this row showed them.
     failures: BTreeMap<&'a str, (Option<&'a Cause>, u64)>,
+    /// Packets that diverged and are not listed.
+    not_listed: u64,
 }
 
 impl<'a> Case<'a> {
     fn new(row: &'a CaptureResult, causes: &BTreeMap<&str, &'a Cause>) -> Self {
         let mut failures = BTreeMap::new();
+        let mut listed = 0;
         for packet in &row.verdicts {
             let Verdict::Diverge(fingerprints) = &packet.verdict else { continue };
+            listed += 1;
             for fingerprint in fingerprints {
                 let cause = causes.get(fingerprint.as_str()).copied();
                 failures.entry(fingerprint.as_str()).or_insert((cause, 0)).1 += 1;
             }
         }
-        Self { row, failures }
+        Self { row, failures, not_listed: row.diverge.saturating_sub(listed) }
+    }
+
+    fn fails(&self) -> bool {
+        !self.failures.is_empty() || self.not_listed > 0
     }
 
     fn is_skipped(&self) -> bool {
@@ -55,13 +64,17 @@ impl<'a> Case<'a> {
         let (name, class) = (escape(&self.row.capture), escape(&self.row.scenario));
         let time = seconds(self.row.elapsed_ms);
         let _ = write!(xml, "    <testcase name=\"{name}\" classname=\"{class}\" time=\"{time}\"");
-        if self.failures.is_empty() && self.row.error.is_none() && !self.is_skipped() {
+        if !self.fails() && self.row.error.is_none() && !self.is_skipped() {
             xml.push_str("/>\n");
             return;
         }
         xml.push_str(">\n");
         for (fingerprint, (cause, packets)) in &self.failures {
             self.failure(fingerprint, *cause, *packets, xml);
+        }
+        if self.not_listed > 0 {
+            let message = format!("{} diverge and are not listed", count(self.not_listed, "more packet"));
+            let _ = writeln!(xml, "      <failure type=\"not-listed\" message=\"{message}\"/>");
         }
         if let Some(error) = &self.row.error {
             let _ = writeln!(xml, "      <error type=\"ended-early\" message=\"{}\"/>", escape(error));
@@ -108,7 +121,7 @@ impl Sums {
         let having = |has: &dyn Fn(&Case<'_>) -> bool| cases.iter().filter(|case| has(case)).count();
         Self([
             cases.len(),
-            having(&|case| !case.failures.is_empty()),
+            having(&|case| case.fails()),
             having(&|case| case.row.error.is_some()),
             having(&|case| case.is_skipped()),
         ])
@@ -186,9 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn divergence_that_is_not_listed_fails_all_the_same() {
+        let mut result = Sample::default().result();
+        let row = result.captures.iter_mut().find(|row| row.diverge > 0).unwrap();
+        row.verdicts.clear();
+        let expected = format!("{} more packets diverge and are not listed", row.diverge);
+        result.captures = vec![row.clone()];
+        let xml = render(&result);
+        assert!(xml.contains(&expected) && xml.contains("failures=\"1\""), "{xml}");
+    }
+
+    #[test]
     fn explained_differences_do_not_fail() {
         let mut result = Sample::default().result();
         for row in &mut result.captures {
+            row.diverge = 0;
             row.verdicts.retain(|packet| matches!(packet.verdict, Verdict::Explained(_)));
         }
         assert!(!render(&result).contains("<failure"));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use super::text::{count, elapsed, fit, fit_end, number, printable};
-use crate::model::{Cause, Dimension, Divergence, RunResult, Verdict};
+use crate::model::{Cause, Dimension, Divergence, RunResult};
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,13 +109,12 @@ impl Page {
     }
 
     fn explained(&mut self, result: &RunResult) {
+        // By cause and not by verdict: a large run counts all verdicts but does not list them all.
         let mut packets: BTreeMap<&str, u64> = BTreeMap::new();
-        let verdicts = result.captures.iter().flat_map(|row| &row.verdicts);
-        for id in verdicts.flat_map(|packet| match &packet.verdict {
-            Verdict::Explained(ids) => ids.as_slice(),
-            Verdict::Agree | Verdict::Diverge(_) => &[],
-        }) {
-            *packets.entry(id).or_default() += 1;
+        for cause in &result.causes {
+            for id in &cause.ledger {
+                *packets.entry(id).or_default() += cause.count;
+            }
         }
         if packets.is_empty() {
             return;

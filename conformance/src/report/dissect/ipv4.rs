@@ -53,7 +53,7 @@ fn body_line(body: &Cursor<'_>, fragment: u16, above: &Above, depth: u8, layers:
     let offset = usize::from(fragment & 0x1fff) * 8;
     if offset > 0 {
         payload(body, depth, layers);
-        return format!("{} fragment at {offset}", protocol_name(above.protocol));
+        return format!("{} fragment at {offset}", name_of(above.protocol));
     }
     let line = match above.protocol {
         1 => icmp::dissect(body, above, depth, layers),
@@ -61,7 +61,7 @@ fn body_line(body: &Cursor<'_>, fragment: u16, above: &Above, depth: u8, layers:
         17 | 136 => transport::udp(body, above, depth, layers),
         other => {
             payload(body, depth, layers);
-            protocol_name(other).to_owned()
+            name_of(other)
         }
     };
     if fragment & 0x2000 != 0 { format!("{line} (first fragment)") } else { line }
@@ -89,7 +89,10 @@ fn fixed_fields(datagram: &Cursor<'_>, header_len: usize, layer: &mut Layer) {
         units => format!("{units} ({} octets)", usize::from(units) * 8),
     });
     layer.u8(datagram, "TTL", 8, |value| value.to_string());
-    layer.u8(datagram, "protocol", 9, |value| format!("{value} ({})", protocol_name(value)));
+    layer.u8(datagram, "protocol", 9, |value| match protocol_name(value) {
+        Some(name) => format!("{value} ({name})"),
+        None => value.to_string(),
+    });
     layer.u16(datagram, "checksum", 10, |found| {
         let header = datagram.octets().get(..header_len.max(20));
         checksum_text(found, header.map(|h| internet_checksum(&[&h[..10], &h[12..]])))
@@ -171,8 +174,12 @@ fn trailer(rest: &Cursor<'_>, depth: u8, layers: &mut Vec<Layer>) {
     }
 }
 
-fn protocol_name(protocol: u8) -> &'static str {
-    match protocol {
+fn name_of(protocol: u8) -> String {
+    protocol_name(protocol).map_or_else(|| format!("protocol {protocol}"), str::to_owned)
+}
+
+fn protocol_name(protocol: u8) -> Option<&'static str> {
+    let name = match protocol {
         1 => "ICMP",
         2 => "IGMP",
         4 => "IP in IP",
@@ -187,6 +194,7 @@ fn protocol_name(protocol: u8) -> &'static str {
         103 => "PIM",
         132 => "SCTP",
         136 => "UDP-Lite",
-        _ => "another protocol",
-    }
+        _ => return None,
+    };
+    Some(name)
 }

@@ -206,6 +206,7 @@ const Detail = (() => {
           el("dl", { class: "parts" }, Object.entries(parts).map(([verdict, packets]) =>
             [el("dt", {}, tag(verdict)), el("dd", {}, number(packets), el("span", { class: "soft" }, ` ${Shell.percent(packets, row.packets)}`))])),
           shareBar(parts),
+          row.explained + row.diverge > row.verdicts.length / 2 && el("p", { class: "note" }, `Of its verdicts ${number(row.verdicts.length / 2)} are listed; the numbers below count those.`),
           causes.length > 0 && [el("h3", {}, "Unexplained causes"), el("ul", { class: "links" }, causes.map(([cause, packets]) => this.causeLink(cause, packets)))],
           entries.length > 0 && [el("h3", {}, "Explained by the ledger"), el("ul", { class: "links" }, entries.map(([id, packets]) => this.ledgerLink(id, packets)))],
           row.skips.length > 0 && [el("h3", {}, "Not replayed"), el("ul", { class: "plain" }, row.skips.map(([reason, packets]) => el("li", {}, `${number(packets)}  ${reason}`)))],

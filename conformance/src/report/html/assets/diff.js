@@ -252,8 +252,14 @@
     return sections.length ? sections : [el("p", { class: "empty" }, "Everything was compared.")];
   }
 
+  const notListed = data.totals.explained + data.totals.diverge - model.packets.length;
+  const listNote = notListed > 0 && el("p", { class: "note", id: "not-listed" }, `${count(notListed, "more packet")} ${notListed === 1 ? "differs" : "differ"}. They are counted everywhere but listed nowhere: a run lists its first ${number(model.packets.length)}.`);
+
   const panels = Object.fromEntries(tabs.map(({ id, name }) => [id,
-    el("section", { class: id === "packets" ? "panel screen-only" : "panel", id: `panel-${id}`, role: "tabpanel", "aria-label": name, "aria-labelledby": `tab-${id}` }, id === "rest" ? notCompared() : grids[id].root)]));
+    el("section", { class: id === "packets" ? "panel screen-only" : "panel", id: `panel-${id}`, role: "tabpanel", "aria-label": name, "aria-labelledby": `tab-${id}` }, id === "packets" && listNote, id === "rest" ? notCompared() : grids[id].root)]));
+
+  const fill = (id) => grids[id].setItems(grids[id].pending, wholes[id] ? "Nothing matches these filters." : nothing[id]);
+  const nothing = { causes: "No differences were found.", captures: "Nothing was replayed.", packets: "Every compared packet agrees." };
 
   let current = "causes";
   function choose(id, focus) {
@@ -265,7 +271,7 @@
       panels[tab.id].hidden = !is;
     }
     document.getElementById("filters").hidden = id === "rest";
-    if (grids[id] && grids[id].stale) { grids[id].stale = false; grids[id].setItems(grids[id].pending); }
+    if (grids[id] && grids[id].stale) { grids[id].stale = false; fill(id); }
     else grids[id]?.draw();
     say();
     if (focus) grids[id]?.node.focus({ preventScroll: true });
@@ -286,7 +292,7 @@
     setMatrixColumns();
     for (const [id, grid] of Object.entries(grids)) {
       grid.active = 0;
-      if (id === current) grid.setItems(grid.pending);
+      if (id === current) fill(id);
       else grid.stale = true;
     }
     rowChip.hidden = state.row < 0;
@@ -342,7 +348,7 @@
   const fit = () => document.documentElement.style.setProperty("--toolbar", `${Shell.toolbarHeight()}px`);
   new ResizeObserver(fit).observe(toolbar);
   addEventListener("resize", fit);
-  addEventListener("beforeprint", () => { for (const grid of Object.values(grids)) if (grid.stale) { grid.stale = false; grid.setItems(grid.pending); } });
+  addEventListener("beforeprint", () => { for (const [id, grid] of Object.entries(grids)) if (grid.stale) { grid.stale = false; fill(id); } });
 
   apply();
   choose("causes");

@@ -116,7 +116,7 @@ const Shell = (() => {
       this.body = el("div", { class: "grid-body", role: "rowgroup" });
       this.head = el("div", { class: "grid-head", role: "row", "aria-rowindex": 1 },
         this.columns.map((column) => el("div", { role: "columnheader", class: column.class, title: column.title }, column.name)));
-      this.empty = el("p", { class: "empty", hidden: true }, "Nothing matches these filters.");
+      this.empty = el("p", { class: "empty", hidden: true });
       this.node = el("div", { class: "grid", id: this.id, role: "grid", tabindex: 0, "aria-label": this.label,
         "aria-colcount": this.columns.length, style: { "--columns": this.widths } }, this.head, this.body);
       this.root = el("div", {}, this.node, this.empty);
@@ -129,8 +129,10 @@ const Shell = (() => {
       addEventListener("afterprint", () => { this.printing = false; this.redraw(); });
     }
 
-    setItems(items) {
+    /// `nothing` is said in place of rows if there are none.
+    setItems(items, nothing) {
       this.items = items;
+      this.empty.textContent = nothing;
       this.active = Math.max(0, Math.min(this.active, items.length - 1));
       this.node.setAttribute("aria-rowcount", items.length + 1);
       this.empty.hidden = items.length > 0;
