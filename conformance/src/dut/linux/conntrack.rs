@@ -42,11 +42,7 @@ impl Conntrack {
         let what = || "opening ctnetlink".to_owned();
         let requests = inside.netlink(libc::NETLINK_NETFILTER).doing(what)?;
         let events = inside.netlink(libc::NETLINK_NETFILTER).doing(what)?;
-        let size = EVENT_BUFFER.to_ne_bytes();
-        // Beyond the system's limit only with privilege; without it the limit is what there is.
-        if socket::set_option(&events, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &size).is_err() {
-            socket::set_option(&events, libc::SOL_SOCKET, libc::SO_RCVBUF, &size).doing(what)?;
-        }
+        socket::enlarge_buffer(&events, EVENT_BUFFER).doing(what)?;
         socket::bind(&events, &socket::netlink_address(GROUPS))
             .doing(|| "listening to connection tracking events".to_owned())?;
         Ok(Self { requests, events })

@@ -1,17 +1,20 @@
 //! Doing things inside a network namespace while the process stays outside.
 //!
 //! Only opening a file or a socket depends on the namespace the caller is in; everything done with the descriptor
-//! afterwards works from anywhere. So the two operations here are all that has to happen inside. With privilege a
-//! short-lived thread unshares its network namespace and sets the world up; the namespace lives on in the descriptors.
+//! afterwards works from anywhere, because whoever made a user namespace has all rights in it. So the two operations
+//! here are all that has to happen inside. With privilege a short-lived thread unshares its network namespace and sets
+//! the world up; without, a helper process opens things in a user namespace. The namespaces live on in the descriptors.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::error::Doing;
 use super::netlink::Netlink;
+use super::sys::helper::Helper;
 use super::sys::{process, socket};
 use crate::dut::DutError;
 
@@ -20,6 +23,18 @@ use crate::dut::DutError;
 pub(super) enum Inside {
     /// The calling thread is in it.
     Here,
+    /// A helper process is in it.
+    There(Helper),
+}
+
+/// Whose rights the namespaces are made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privilege {
+    /// Our own if they suffice, or else those of a user namespace.
+    #[default]
+    Best,
+    /// Those of a user namespace, which every user may make unless the system forbids it.
+    UserNamespace,
 }
 
 /// For what a file is opened.
@@ -46,6 +61,22 @@ impl Inside {
                 };
                 options.open(path)
             }
+            Self::There(helper) => {
+                let flags = match access {
+                    Access::Read => libc::O_RDONLY,
+                    Access::Write => libc::O_WRONLY,
+                    Access::Device => libc::O_RDWR | libc::O_NONBLOCK,
+                };
+                helper.open(path, flags).map(File::from)
+            }
+        }
+    }
+
+    /// Moves on into another new network namespace. What was opened before stays in the one before.
+    pub(super) fn unshare_network(&self) -> io::Result<()> {
+        match self {
+            Self::Here => process::unshare_network(),
+            Self::There(helper) => helper.unshare_network(),
         }
     }
 
@@ -53,13 +84,7 @@ impl Inside {
     pub(super) fn socket(&self, family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
         match self {
             Self::Here => socket::open(family, kind, protocol),
-        }
-    }
-
-    /// The effective group of whoever opens sockets here, as seen from inside.
-    pub(super) fn group(&self) -> u32 {
-        match self {
-            Self::Here => process::effective_ids().1,
+            Self::There(helper) => helper.socket(family, kind, protocol),
         }
     }
 
@@ -69,10 +94,17 @@ impl Inside {
     }
 
     /// Has `command` run inside when it is started from the thread that calls this.
-    pub(super) fn prepare(&self, _command: &mut Command) {
+    pub(super) fn prepare(&self, command: &mut Command) -> io::Result<()> {
         match self {
             // Children start in the namespaces of the thread that starts them.
-            Self::Here => {}
+            Self::Here => Ok(()),
+            Self::There(helper) => {
+                let namespaces = ["/proc/self/ns/user", "/proc/self/ns/net"];
+                let namespaces: io::Result<_> =
+                    namespaces.iter().map(|path| helper.open(path, libc::O_RDONLY)).collect();
+                process::enter_before_exec(command, namespaces?);
+                Ok(())
+            }
         }
     }
 
@@ -106,12 +138,37 @@ pub(super) fn sysctl_error(name: &str, value: &str, error: io::Error) -> DutErro
     }
 }
 
-/// Makes a network namespace and runs `work` in it, on a thread of its own.
+/// Whether this process may make network namespaces with the rights it has. Tried out once.
+pub(super) fn is_privileged() -> bool {
+    static PRIVILEGED: OnceLock<bool> = OnceLock::new();
+    *PRIVILEGED.get_or_init(|| {
+        let thread =
+            std::thread::Builder::new().name("netassay-probe".to_owned()).spawn(process::unshare_network);
+        thread.is_ok_and(|thread| matches!(thread.join(), Ok(Ok(()))))
+    })
+}
+
+impl Privilege {
+    /// Whether namespaces are made with our own rights.
+    pub(super) fn is_own(self) -> bool {
+        self == Self::Best && is_privileged()
+    }
+}
+
+/// Makes a network namespace and runs `work` in it: on a thread of its own, or here with the help of a process.
 ///
 /// The namespace lives as long as something that `work` returns refers to it.
 pub(super) fn in_new_namespace<T: Send>(
+    privilege: Privilege,
     work: impl FnOnce(&Inside) -> Result<T, DutError> + Send,
 ) -> Result<T, DutError> {
+    if !privilege.is_own() {
+        let helper = Helper::start().map_err(|(stage, error)| DutError::Environment {
+            what: "a user namespace".to_owned(),
+            why: format!("{stage}: {error}"),
+        })?;
+        return work(&Inside::There(helper));
+    }
     let run = || {
         process::unshare_network().doing(|| "making a network namespace".to_owned())?;
         work(&Inside::Here)

@@ -4,11 +4,10 @@
 //! already there to be read: nothing here sleeps or waits for silence. Every `open` makes a fresh namespace, because
 //! nothing else is sure to have no trace of what was before; old ones are taken apart in the background.
 
-#![expect(dead_code, reason = "sockets, rules and the way without privilege follow and use the rest")]
-
 mod bpf;
 mod conntrack;
 mod counters;
+mod device;
 mod errno;
 mod error;
 mod inside;
@@ -30,6 +29,9 @@ use std::{io, mem};
 use error::{Doing, failed};
 use setup::World;
 use sys::process;
+
+pub use device::Devices;
+pub use inside::Privilege;
 pub use watch::Observers;
 use watch::Watch;
 
@@ -41,6 +43,10 @@ use crate::model::{
 /// How a [`LinuxDut`] goes about it. The defaults take the best that the machine allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// Whose rights namespaces are made with.
+    pub privilege: Privilege,
+    /// What interfaces are made of.
+    pub devices: Devices,
     /// Which means of watching the kernel may be used.
     pub observers: Observers,
 }
@@ -54,6 +60,7 @@ pub fn clean_up_before_exit() {
 /// The kernel that this process runs on, as a stack under test.
 #[derive(Debug)]
 pub struct LinuxDut {
+    options: Options,
     world: Option<World>,
     /// How the kernel is watched.
     watch: Watch,
@@ -83,9 +90,15 @@ impl LinuxDut {
 
     /// A DUT that has not been opened yet.
     pub fn with(options: Options) -> Self {
+        let watch = if options.privilege.is_own() {
+            Watch::new(options.observers)
+        } else {
+            Watch::Blind("tracing needs privilege outside the user namespace".to_owned())
+        };
         Self {
+            options,
             world: None,
-            watch: Watch::new(options.observers),
+            watch,
             baseline: Counters::new(),
             started: Duration::ZERO,
             clock: None,
@@ -209,9 +222,9 @@ impl Dut for LinuxDut {
             reaper::bury(old);
         }
         self.clock = None;
-        let watch = &mut self.watch;
-        let world = inside::in_new_namespace(|inside| {
-            let world = setup::build(scenario, inside)?;
+        let (watch, devices) = (&mut self.watch, self.options.devices);
+        let world = inside::in_new_namespace(self.options.privilege, |inside| {
+            let world = setup::build(scenario, devices, inside)?;
             watch
                 .look_at_own_namespace()
                 .map_err(|why| DutError::Environment { what: "watching the namespace".to_owned(), why })?;

@@ -2,12 +2,22 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::model::{EmittedFrame, LinkKind, Observation};
+use super::sys::socket;
+use crate::model::{EmittedFrame, Observation};
 
 /// Octets before each datagram on a TUN device: flags, then the EtherType of IPv4.
 const PACKET_INFORMATION: [u8; 4] = [0, 0, 0x08, 0x00];
+
+/// Octets of an Ethernet header.
+const ETHERNET: usize = 14;
+
+/// `PACKET_STATISTICS`: how many frames a packet socket got and lost since it was last asked.
+const PACKET_STATISTICS: i32 = 6;
+
+/// From this many frames at once on, a packet socket is asked whether it lost any: fewer always fit.
+const MANY: usize = 64;
 
 /// Room for the longest frame with everything that may stand before it.
 pub(super) const LONGEST: usize = 1 << 17;
@@ -30,21 +40,78 @@ pub(super) enum Carrier {
     Tun(File),
     /// A TAP device.
     Tap(File),
+    /// The far end of a virtual Ethernet pair.
+    Veth(Veth),
 }
 
-impl Port {
-    /// Form of the frames that go in and out here.
-    pub(super) fn link(&self) -> LinkKind {
-        match self.carrier {
-            Carrier::Tun(_) => LinkKind::Ip,
-            Carrier::Tap(_) => LinkKind::Ethernet,
+/// A packet socket on the far end of a virtual Ethernet pair.
+#[derive(Debug)]
+pub(super) struct Veth {
+    socket: OwnedFd,
+    /// The Ethernet header that makes a frame of a datagram, where the scenario's link has bare datagrams.
+    header: Option<[u8; ETHERNET]>,
+    /// The longest frame that the stack's end takes.
+    limit: usize,
+}
+
+impl Veth {
+    /// The far end that `socket` is bound to. `mtu` is that of the stack's end.
+    pub(super) fn new(socket: OwnedFd, header: Option<[u8; ETHERNET]>, mtu: u32) -> Self {
+        /// The kernel lets four octets more pass, for a VLAN tag.
+        const TAG: usize = 4;
+        Self { socket, header, limit: mtu as usize + ETHERNET + TAG }
+    }
+
+    fn inject(&mut self, frame: &[u8], scratch: &mut Vec<u8>) -> io::Result<()> {
+        let frame = match &self.header {
+            None => frame,
+            Some(header) => {
+                scratch.clear();
+                scratch.extend_from_slice(header);
+                scratch.extend_from_slice(frame);
+                scratch
+            }
+        };
+        if frame.len() > self.limit {
+            // The kernel would drop it between the two ends and say nothing.
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        whole(socket::send(&self.socket, frame, &[])?, frame.len())
+    }
+
+    fn take<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+        loop {
+            let len = match socket::receive(&self.socket, buffer, libc::MSG_DONTWAIT) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            match self.header {
+                None => return Ok(buffer.get(..len)),
+                // On a link of bare datagrams there is nothing but IPv4.
+                Some(header) if buffer[12..ETHERNET] == header[12..] => return Ok(buffer.get(ETHERNET..len)),
+                Some(_) => {}
+            }
         }
     }
 
+    /// Fails if the socket had no room for some frames.
+    fn check_for_loss(&self) -> io::Result<()> {
+        let mut statistics = [0; 8];
+        socket::option(&self.socket, libc::SOL_PACKET, PACKET_STATISTICS, &mut statistics)?;
+        match u32::from_ne_bytes([statistics[4], statistics[5], statistics[6], statistics[7]]) {
+            0 => Ok(()),
+            lost => Err(io::Error::other(format!("{lost} frames did not fit into the socket's buffer"))),
+        }
+    }
+}
+
+impl Port {
     /// What to watch for frames that come out.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         match &self.carrier {
             Carrier::Tun(device) | Carrier::Tap(device) => device.as_fd(),
+            Carrier::Veth(veth) => veth.socket.as_fd(),
         }
     }
 
@@ -59,35 +126,41 @@ impl Port {
                 whole(device.write(scratch)?, scratch.len())
             }
             Carrier::Tap(device) => whole(device.write(frame)?, frame.len()),
+            Carrier::Veth(veth) => veth.inject(frame, scratch),
         }
     }
 
     /// Takes everything that the interface sent, without waiting, and puts it into `observation` as from interface
-    /// number `interface`. Returns how many frames there were.
+    /// number `interface`.
     pub(super) fn collect(
         &mut self,
         interface: usize,
         buffer: &mut [u8],
         observation: &mut Observation,
-    ) -> io::Result<usize> {
+    ) -> io::Result<()> {
         let mut count = 0;
         while let Some(octets) = self.take(buffer)? {
             count += 1;
             observation.frames.push(EmittedFrame { interface, octets: octets.to_vec() });
         }
-        Ok(count)
+        match &self.carrier {
+            Carrier::Veth(veth) if count >= MANY => veth.check_for_loss(),
+            _ => Ok(()),
+        }
     }
 
     /// One frame that the interface sent, if there is one.
     pub(super) fn take<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
-        let (Carrier::Tun(device) | Carrier::Tap(device)) = &mut self.carrier;
-        let len = match device.read(buffer) {
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error),
+        let (device, skip) = match &mut self.carrier {
+            Carrier::Tun(device) => (device, PACKET_INFORMATION.len()),
+            Carrier::Tap(device) => (device, 0),
+            Carrier::Veth(veth) => return veth.take(buffer),
         };
-        let skip = if matches!(self.carrier, Carrier::Tun(_)) { PACKET_INFORMATION.len() } else { 0 };
-        Ok(buffer.get(skip..len))
+        match device.read(buffer) {
+            Ok(len) => Ok(buffer.get(skip..len)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -99,5 +172,8 @@ fn whole(written: usize, len: usize) -> io::Result<()> {
 /// Whether an error of [`Port::inject`] says that the link layer would not take this frame, rather than that the
 /// device does not work any more.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE | libc::E2BIG))
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE | libc::E2BIG | libc::ENETDOWN)
+    )
 }

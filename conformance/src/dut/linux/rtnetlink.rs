@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::netlink::{CREATE, Message, Netlink, attributes};
 use crate::model::{Prefix, Route, RouteKind};
@@ -15,6 +16,11 @@ const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_TXQLEN: u16 = 13;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_NET_NS_FD: u16 = 28;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const VETH_INFO_PEER: u16 = 1;
 
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -103,6 +109,20 @@ impl Netlink {
             message = message.attribute(IFLA_TXQLEN, &queue.to_ne_bytes());
         }
         self.request(message)
+    }
+
+    /// Makes a pair of virtual Ethernet devices: `name` here and, under the same name, its peer in `other`.
+    pub(super) fn add_veth(&mut self, name: &str, other: BorrowedFd<'_>) -> io::Result<()> {
+        let namespace = other.as_raw_fd().to_ne_bytes();
+        let peer = |message: Message| {
+            let message = message.raw(&link_header(0, 0, 0)).text(IFLA_IFNAME, name);
+            message.attribute(IFLA_NET_NS_FD, &namespace)
+        };
+        let message = Message::new(RTM_NEWLINK, CREATE, &link_header(0, 0, 0)).text(IFLA_IFNAME, name);
+        self.request(message.nest(IFLA_LINKINFO, |info| {
+            let data = |info: Message| info.nest(VETH_INFO_PEER, peer);
+            info.attribute(IFLA_INFO_KIND, b"veth").nest(IFLA_INFO_DATA, data)
+        }))
     }
 
     /// Adds an address to an interface; the kernel adds the subnet's routes once the interface is up.

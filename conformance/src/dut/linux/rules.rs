@@ -38,7 +38,7 @@ fn start(inside: &Inside) -> Result<std::process::Child, DutError> {
     for program in PROGRAMS {
         let mut command = Command::new(program);
         command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        inside.prepare(&mut command);
+        inside.prepare(&mut command).doing(|| "entering the namespace".to_owned())?;
         match command.spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             result => return result.doing(|| format!("starting {program}")),

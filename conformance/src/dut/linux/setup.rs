@@ -1,20 +1,20 @@
 //! From a scenario to a configured namespace.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::conntrack::Conntrack;
 use super::counters::ProcCounters;
+use super::device::{Devices, Maker};
 use super::error::Doing;
-use super::inside::{Access, Inside};
+use super::inside::Inside;
 use super::netlink::Netlink;
-use super::port::{Carrier, Port};
+use super::port::Port;
 use super::rtnetlink::{LOOPBACK, LinkChange};
 use super::rules;
 use super::sockets::LocalSockets;
-use super::sys::ioctl::{self, TunMode};
 use super::sys::process::{self, PollEntry};
 use super::sys::socket;
 use crate::dut::DutError;
@@ -57,7 +57,8 @@ impl World {
 }
 
 /// Sets up `scenario` in the empty namespace that `inside` is in.
-pub(super) fn build(scenario: &Scenario, inside: &Inside) -> Result<World, DutError> {
+pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> Result<World, DutError> {
+    let mut maker = Maker::new(devices, scenario.interfaces.len(), inside)?;
     let mut netlink = inside.netlink(libc::NETLINK_ROUTE).doing(|| "opening a netlink socket".to_owned())?;
     silence_ipv6(inside)?;
     compiled_defaults(inside)?;
@@ -75,7 +76,7 @@ pub(super) fn build(scenario: &Scenario, inside: &Inside) -> Result<World, DutEr
 
     let mut ports = Vec::new();
     for interface in &scenario.interfaces {
-        ports.push(add_interface(interface, inside, &mut netlink)?);
+        ports.push(add_interface(interface, &mut maker, inside, &mut netlink)?);
     }
     for route in &scenario.routes {
         add_route(route, &ports, &mut netlink)?;
@@ -190,18 +191,14 @@ const CONF_NAMES: &[&str] = &[
 ];
 
 /// Makes one interface, with its addresses, and brings it up if the scenario says so.
-fn add_interface(interface: &Interface, inside: &Inside, netlink: &mut Netlink) -> Result<Port, DutError> {
+fn add_interface(
+    interface: &Interface,
+    maker: &mut Maker,
+    inside: &Inside,
+    netlink: &mut Netlink,
+) -> Result<Port, DutError> {
     let name = &interface.name;
-    let mode = match interface.link {
-        LinkKind::Ip => TunMode::TunWithPacketInformation,
-        LinkKind::Ethernet => TunMode::Tap,
-    };
-    let device = inside.open("/dev/net/tun", Access::Device).doing(|| "opening /dev/net/tun".to_owned())?;
-    ioctl::make_tun(device.as_fd(), name, mode).doing(|| format!("making the device {name}"))?;
-    let carrier = match interface.link {
-        LinkKind::Ip => Carrier::Tun(device),
-        LinkKind::Ethernet => Carrier::Tap(device),
-    };
+    let carrier = maker.make(interface, inside, netlink)?;
     let index = netlink.link_index(name).doing(|| format!("looking up the interface {name}"))?;
     let change = LinkChange {
         mac: mac_of(interface)?,

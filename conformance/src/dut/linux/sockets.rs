@@ -74,7 +74,7 @@ impl LocalSockets {
         let wants_ping = scenario.sockets.iter().any(|socket| socket.kind == SocketKind::Ping);
         if wants_ping && !scenario.sysctl.contains_key(range) {
             // Out of the box nobody may open one, root included.
-            let group = inside.group();
+            let (_, group) = process::effective_ids();
             inside.set_sysctl(range, &format!("{group} {group}"))?;
         }
         scenario

@@ -26,8 +26,8 @@ pub enum Observers {
 pub(super) enum Watch {
     /// BPF: drops, jiffies and counters.
     Bpf(Box<Instruments>),
-    /// A trace instance: drops only. With the reason for which BPF is not used.
-    Trace(Tracefs, String),
+    /// A trace instance: drops only.
+    Trace(Tracefs),
     /// Nothing, and why.
     Blind(String),
 }
@@ -47,7 +47,7 @@ impl Watch {
             return Self::Blind(not_wanted());
         }
         match Tracefs::new() {
-            Ok(tracefs) => Self::Trace(tracefs, no_bpf),
+            Ok(tracefs) => Self::Trace(tracefs),
             Err(why) => Self::Blind(format!("BPF: {no_bpf}; trace file system: {why}")),
         }
     }
@@ -56,7 +56,7 @@ impl Watch {
     pub(super) fn blind(&self) -> Option<&str> {
         match self {
             Self::Blind(why) => Some(why),
-            Self::Bpf(_) | Self::Trace(..) => None,
+            Self::Bpf(_) | Self::Trace(_) => None,
         }
     }
 
@@ -64,7 +64,7 @@ impl Watch {
     pub(super) fn look_at_own_namespace(&mut self) -> Result<(), String> {
         match self {
             Self::Bpf(instruments) => instruments.look_at_own_namespace(),
-            Self::Trace(..) | Self::Blind(_) => Ok(()),
+            Self::Trace(_) | Self::Blind(_) => Ok(()),
         }
     }
 
@@ -78,7 +78,7 @@ impl Watch {
                 instruments.witness.begin(THREAD.with(|thread| *thread));
                 Ok(())
             }
-            Self::Trace(tracefs, _) => tracefs.begin(THREAD.with(|thread| *thread)),
+            Self::Trace(tracefs) => tracefs.begin(THREAD.with(|thread| *thread)),
             Self::Blind(_) => Ok(()),
         }
     }
@@ -93,7 +93,7 @@ impl Watch {
                     lost => Err(io::Error::other(format!("{lost} drops were more than the buffer holds"))),
                 }
             }
-            Self::Trace(tracefs, _) => tracefs.take_drops(drops),
+            Self::Trace(tracefs) => tracefs.take_drops(drops),
             Self::Blind(_) => Ok(()),
         }
     }
@@ -105,7 +105,7 @@ impl Watch {
                 let witness = &instruments.witness;
                 witness.frame_time().map_or_else(|| witness.now(), Ok).ok()
             }
-            Self::Trace(..) | Self::Blind(_) => None,
+            Self::Trace(_) | Self::Blind(_) => None,
         };
         Clock {
             monotonic: monotonic.unwrap_or_else(|| process::clock(libc::CLOCK_MONOTONIC)),
@@ -117,7 +117,7 @@ impl Watch {
     pub(super) fn counters(&self, counters: &mut Counters) -> Option<io::Result<()>> {
         match self {
             Self::Bpf(instruments) => Some(instruments.mib.read(counters)),
-            Self::Trace(..) | Self::Blind(_) => None,
+            Self::Trace(_) | Self::Blind(_) => None,
         }
     }
 
@@ -125,7 +125,7 @@ impl Watch {
     pub(super) fn counters_are_cheap(&self) -> bool {
         match self {
             Self::Bpf(instruments) => instruments.mib.is_cheap(),
-            Self::Trace(..) | Self::Blind(_) => false,
+            Self::Trace(_) | Self::Blind(_) => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! All of the harness's `unsafe` lives below this module. Nothing here knows what the calls are for.
 
 pub(super) mod bpf;
+pub(super) mod helper;
 pub(super) mod ioctl;
 pub(super) mod process;
 pub(super) mod socket;

@@ -2,7 +2,9 @@
 #![expect(unsafe_code, reason = "unshare, setns, ppoll and clock_gettime are not in the standard library")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 /// Moves the calling thread into a new, empty network namespace.
@@ -12,9 +14,16 @@ pub(in super::super) fn unshare_network() -> io::Result<()> {
 }
 
 /// Moves the calling thread into the namespace that `namespace` refers to.
-pub(in super::super) fn enter(namespace: RawFd) -> io::Result<()> {
+fn enter(namespace: RawFd) -> io::Result<()> {
     // SAFETY: setns takes no pointer; a descriptor that is not a namespace is refused.
     check(unsafe { libc::setns(namespace, 0) })
+}
+
+/// Has `command` enter `namespaces`, in order, before it becomes the program it names.
+pub(in super::super) fn enter_before_exec(command: &mut Command, namespaces: Vec<OwnedFd>) {
+    let enter_all = move || namespaces.iter().try_for_each(|namespace| enter(namespace.as_raw_fd()));
+    // SAFETY: between fork and exec the closure makes only system calls.
+    unsafe { command.pre_exec(enter_all) };
 }
 
 /// The kernel's number of the calling thread.

@@ -87,6 +87,13 @@ pub(in super::super) fn set_option(
     })
 }
 
+/// Makes room for `size` octets of incoming messages: with privilege beyond the system's limit, otherwise up to it.
+pub(in super::super) fn enlarge_buffer(socket: &impl AsFd, size: i32) -> io::Result<()> {
+    let size = size.to_ne_bytes();
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &size)
+        .or_else(|_| set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &size))
+}
+
 /// Reads a socket option into `value` as octets and returns how many there are.
 pub(in super::super) fn option(
     socket: &impl AsFd,
