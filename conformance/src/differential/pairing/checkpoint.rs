@@ -1,0 +1,70 @@
+//! Reading counters and tables of both DUTs and telling what moved apart since the last time.
+
+use std::time::Instant;
+
+use super::drive::{Drive, PairError, of};
+use crate::differential::compare::{self, Comparison, Difference};
+use crate::model::{ConntrackEntry, Counters, Dimension, Dimensions};
+
+/// Readings of one DUT: the last two of its counters.
+#[derive(Debug, Default)]
+struct Readings {
+    now: Counters,
+    before: Counters,
+    table: Vec<ConntrackEntry>,
+}
+
+impl Readings {
+    /// Makes room for the next reading.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.now, &mut self.before);
+        self.now.clear();
+    }
+}
+
+/// Readings of both DUTs since the trace began.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoint {
+    a: Readings,
+    b: Readings,
+    /// What the tables differed in last time: only news are differences of this stretch.
+    known: Vec<Difference>,
+}
+
+impl Checkpoint {
+    /// Reads what belongs to `dimensions` and adds to `out` what moved apart since the last reading.
+    pub(super) fn read(
+        &mut self,
+        drive: &mut Drive<'_>,
+        dimensions: Dimensions,
+        comparison: &mut Comparison,
+        out: &mut Vec<Difference>,
+    ) -> Result<(), PairError> {
+        if dimensions.contains(Dimension::Counters) {
+            self.a.turn();
+            self.b.turn();
+            drive.a.counters(&mut self.a.now).map_err(|source| of(drive.a, source))?;
+            drive.b.counters(&mut self.b.now).map_err(|source| of(drive.b, source))?;
+            // As long as all was equal, two comparisons of memory tell that it still is.
+            if self.a.now != self.b.now || self.a.before != self.b.before {
+                let [moved_a, moved_b] = self.moved();
+                compare::counters(&moved_a, &moved_b, out);
+            }
+        }
+        if dimensions.contains(Dimension::Conntrack) {
+            let started = Instant::now();
+            self.a.table = drive.a.conntrack().map_err(|source| of(drive.a, source))?;
+            self.b.table = drive.b.conntrack().map_err(|source| of(drive.b, source))?;
+            let mut found = Vec::new();
+            comparison.conntrack_tables(started.elapsed(), &self.a.table, &self.b.table, &mut found);
+            out.extend(found.iter().filter(|difference| !self.known.contains(difference)).cloned());
+            self.known = found;
+        }
+        Ok(())
+    }
+
+    /// What the counters of A and B did between the last two readings.
+    pub(super) fn moved(&self) -> [Counters; 2] {
+        [self.a.now.since(&self.a.before), self.b.now.since(&self.b.before)]
+    }
+}

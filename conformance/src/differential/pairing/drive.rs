@@ -1,0 +1,90 @@
+//! Taking one step on both DUTs.
+
+use std::time::{Duration, Instant};
+
+use crate::dut::{Clock, Dut, DutError};
+use crate::model::{Dimensions, Observation, Scenario, Step};
+
+/// Which of the two failed, and how.
+#[derive(Debug, thiserror::Error)]
+#[error("{dut}: {source}")]
+pub struct PairError {
+    /// Name of the DUT.
+    pub dut: String,
+    /// How it failed.
+    pub source: DutError,
+}
+
+/// Time of day at the beginning of traces in virtual time: noon, far from midnight both ways.
+const NOON_MS: u64 = 12 * 3600 * 1000;
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// The moment `at` after the start, where no DUT has a clock of its own.
+pub(super) fn virtual_clock(at: Duration) -> Clock {
+    let since_start = u64::try_from(at.as_millis()).unwrap_or(u64::MAX) % DAY_MS;
+    Clock { monotonic: at, midnight_ms: ((NOON_MS + since_start) % DAY_MS) as u32 }
+}
+
+/// Two DUTs in the same scenario, and what they let out last.
+pub struct Drive<'d> {
+    pub(super) a: &'d mut dyn Dut,
+    pub(super) b: &'d mut dyn Dut,
+    /// Observations of the last step.
+    pub(super) seen_a: Observation,
+    pub(super) seen_b: Observation,
+}
+
+impl<'d> Drive<'d> {
+    /// Puts `a` and `b` side by side.
+    pub fn new(a: &'d mut dyn Dut, b: &'d mut dyn Dut) -> Self {
+        Self { a, b, seen_a: Observation::default(), seen_b: Observation::default() }
+    }
+
+    /// What both can observe.
+    pub fn dimensions(&self) -> Dimensions {
+        self.a.dimensions().both(self.b.dimensions())
+    }
+
+    /// Opens both in `scenario`.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    pub fn open(&mut self, scenario: &Scenario) -> Result<(), PairError> {
+        self.a.open(scenario).map_err(|source| of(self.a, source))?;
+        self.b.open(scenario).map_err(|source| of(self.b, source))
+    }
+
+    /// Takes `step` on both and returns how long that took, as far as a clock of a DUT was involved.
+    ///
+    /// # Errors
+    /// When one of them fails; the observations are of no use then.
+    pub fn step(&mut self, step: &Step) -> Result<Duration, PairError> {
+        self.seen_a.clear();
+        self.seen_b.clear();
+        let (has_clock_a, has_clock_b) = (self.a.clock().is_some(), self.b.clock().is_some());
+        if !has_clock_a && !has_clock_b {
+            let clock = virtual_clock(step.at);
+            take(self.a, step, clock, &mut self.seen_a)?;
+            take(self.b, step, clock, &mut self.seen_b)?;
+            return Ok(Duration::ZERO);
+        }
+        let started = Instant::now();
+        let (first, second) = if has_clock_a {
+            ((&mut *self.a, &mut self.seen_a), (&mut *self.b, &mut self.seen_b))
+        } else {
+            ((&mut *self.b, &mut self.seen_b), (&mut *self.a, &mut self.seen_a))
+        };
+        take(first.0, step, virtual_clock(step.at), first.1)?;
+        let clock = first.0.clock().unwrap_or_else(|| virtual_clock(step.at));
+        take(second.0, step, clock, second.1)?;
+        Ok(started.elapsed())
+    }
+}
+
+fn take(dut: &mut dyn Dut, step: &Step, clock: Clock, seen: &mut Observation) -> Result<(), PairError> {
+    dut.step(step, clock, seen).map_err(|source| of(dut, source))
+}
+
+pub(super) fn of(dut: &dyn Dut, source: DutError) -> PairError {
+    PairError { dut: dut.name(), source }
+}

@@ -1,0 +1,281 @@
+//! A whole trace on both DUTs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::checkpoint::Checkpoint;
+use super::drive::{Drive, PairError};
+use super::source::{SourceError, StepSource};
+use crate::differential::compare::{Comparison, Difference};
+use crate::differential::rule::Context;
+use crate::model::{Counters, Dimension, Dimensions, Observation, Scenario, Step};
+
+/// Steps between two checkpoints. A stretch that differs is run again with a reading after each of its steps.
+const STRETCH: u64 = 4096;
+/// How many stretches are run again; what is behind is reported for the whole stretch.
+const STRETCHES_AGAIN: usize = 256;
+
+/// Differences found at one step.
+#[derive(Debug)]
+pub struct Finding<'f> {
+    /// Which step of the trace, from 0. Of a stretch that could not be narrowed down, the last one.
+    pub index: u64,
+    /// The step that brought the differences about; `None` where only the stretch is known.
+    pub step: Option<&'f Step>,
+    /// What differs, of one or more dimensions.
+    pub differences: &'f [Difference],
+    /// What A and B let out; `None` where only counters or tables were looked at.
+    pub seen: Option<[&'f Observation; 2]>,
+    /// What the counters of A and B did at this step, where they were read after it.
+    pub counters: Option<[Counters; 2]>,
+}
+
+/// Is told what comes of a trace.
+pub trait Listener {
+    /// The DUTs differ.
+    fn found(&mut self, finding: &Finding<'_>);
+
+    /// A step was taken and compared; comes after `found` for the same step.
+    fn stepped(&mut self, index: u64, step: &Step, a: &Observation, b: &Observation) {
+        let _ = (index, step, a, b);
+    }
+}
+
+/// How a replay went.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// Steps taken and compared.
+    pub compared: u64,
+    /// Steps that came from the source and were not compared, because a DUT had failed.
+    pub left: u64,
+    /// Why it ended early.
+    pub error: Option<ReplayError>,
+    /// Whether it ended because that was wished.
+    pub stopped: bool,
+}
+
+/// Why a replay ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A DUT failed.
+    #[error("{0}")]
+    Dut(#[from] PairError),
+    /// The steps cannot be read any further.
+    #[error("{0}")]
+    Source(#[from] SourceError),
+}
+
+/// Replays traces on a pair of DUTs.
+pub struct Replay<'d> {
+    drive: Drive<'d>,
+    comparison: Comparison,
+    differences: Vec<Difference>,
+}
+
+/// What is fixed for one trace.
+struct Plan<'p> {
+    scenario: &'p Scenario,
+    dimensions: Dimensions,
+    /// Read after every step.
+    cheap: Dimensions,
+    /// Read at the end of a stretch.
+    dear: Dimensions,
+    stop: &'p AtomicBool,
+}
+
+/// Stretches that differ in something dear, by number, with what differs over the whole of them.
+type Marked = BTreeMap<u64, Vec<Difference>>;
+
+impl<'d> Replay<'d> {
+    /// Replays on the DUTs of `drive`.
+    pub fn new(drive: Drive<'d>) -> Self {
+        Self { drive, comparison: Comparison::default(), differences: Vec::new() }
+    }
+
+    /// The DUTs.
+    pub fn drive(&self) -> &Drive<'d> {
+        &self.drive
+    }
+
+    /// Opens both DUTs in `scenario`, takes all steps of `source` and tells `listener` what differs in `dimensions`.
+    ///
+    /// Ends early when `stop` becomes true. What was done before an error stands.
+    pub fn run(
+        &mut self,
+        scenario: &Scenario,
+        dimensions: Dimensions,
+        source: &mut dyn StepSource,
+        listener: &mut dyn Listener,
+        stop: &AtomicBool,
+    ) -> Replayed {
+        let mut replayed = Replayed::default();
+        let mut marked = Marked::new();
+        let plan = self.plan(scenario, dimensions, stop);
+        let outcome = plan
+            .and_then(|plan| self.pass(&plan, source, listener, &mut marked, &mut replayed).map(|()| plan));
+        match outcome {
+            Ok(plan) if !marked.is_empty() && !replayed.stopped => {
+                if let Err(error) = self.locate(&plan, source, listener, &mut marked) {
+                    replayed.error.get_or_insert(error);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                replayed.left += rest(source, stop);
+                replayed.error = Some(error.into());
+            }
+        }
+        for (stretch, differences) in &marked {
+            let index = ((stretch + 1) * STRETCH).min(replayed.compared).saturating_sub(1);
+            listener.found(&Finding { index, step: None, differences, seen: None, counters: None });
+        }
+        replayed
+    }
+
+    fn plan<'p>(
+        &mut self,
+        scenario: &'p Scenario,
+        dimensions: Dimensions,
+        stop: &'p AtomicBool,
+    ) -> Result<Plan<'p>, PairError> {
+        self.drive.open(scenario)?;
+        let counters = Dimensions::NONE.with(Dimension::Counters);
+        let is_cheap = self.drive.a.counters_are_cheap() && self.drive.b.counters_are_cheap();
+        let cheap = if is_cheap { dimensions.both(counters) } else { Dimensions::NONE };
+        let dear = dimensions.both(counters.with(Dimension::Conntrack));
+        let dear = if is_cheap { dear.without(Dimension::Counters) } else { dear };
+        Ok(Plan { scenario, dimensions, cheap, dear, stop })
+    }
+
+    /// Takes every step once; both DUTs are open. Steps that cannot be read end it like the last one does.
+    fn pass(
+        &mut self,
+        plan: &Plan<'_>,
+        source: &mut dyn StepSource,
+        listener: &mut dyn Listener,
+        marked: &mut Marked,
+        replayed: &mut Replayed,
+    ) -> Result<(), PairError> {
+        self.comparison.reset(plan.dimensions);
+        let (mut cheap, mut dear) = (Checkpoint::default(), Checkpoint::default());
+        loop {
+            if plan.stop.load(Ordering::Relaxed) {
+                replayed.stopped = true;
+                break;
+            }
+            let step = match source.next_step() {
+                Ok(Some(step)) => step,
+                Ok(None) => break,
+                Err(error) => {
+                    replayed.error = Some(error.into());
+                    break;
+                }
+            };
+            let index = replayed.compared;
+            if let Err(error) = self.step(plan, step, &mut cheap) {
+                replayed.left = 1;
+                return Err(error);
+            }
+            let Drive { seen_a, seen_b, .. } = &self.drive;
+            if !self.differences.is_empty() {
+                let counters = (plan.cheap != Dimensions::NONE).then(|| cheap.moved());
+                let seen = Some([seen_a, seen_b]);
+                let differences = &self.differences[..];
+                listener.found(&Finding { index, step: Some(step), differences, seen, counters });
+            }
+            listener.stepped(index, step, seen_a, seen_b);
+            replayed.compared += 1;
+            if replayed.compared.is_multiple_of(STRETCH) {
+                self.mark(plan, index / STRETCH, &mut dear, marked)?;
+            }
+        }
+        if !replayed.compared.is_multiple_of(STRETCH) {
+            self.mark(plan, replayed.compared / STRETCH, &mut dear, marked)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one step and leaves what differs in `self.differences`.
+    fn step(&mut self, plan: &Plan<'_>, step: &Step, cheap: &mut Checkpoint) -> Result<(), PairError> {
+        self.differences.clear();
+        let elapsed = self.drive.step(step)?;
+        let context = Context::new(plan.scenario, step, elapsed);
+        let Drive { seen_a, seen_b, .. } = &self.drive;
+        self.comparison.observations(&context, seen_a, seen_b, &mut self.differences);
+        if plan.cheap != Dimensions::NONE {
+            cheap.read(&mut self.drive, plan.cheap, &mut self.comparison, &mut self.differences)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is dear at the end of a stretch, and marks the stretch if something moved apart in it.
+    fn mark(
+        &mut self,
+        plan: &Plan<'_>,
+        stretch: u64,
+        dear: &mut Checkpoint,
+        marked: &mut Marked,
+    ) -> Result<(), PairError> {
+        if plan.dear == Dimensions::NONE {
+            return Ok(());
+        }
+        let mut differences = Vec::new();
+        dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
+        if !differences.is_empty() {
+            marked.insert(stretch, differences);
+        }
+        Ok(())
+    }
+
+    /// Runs the trace again with a reading after each step of the marked stretches, and takes those stretches out of
+    /// `marked` in which it found the steps.
+    fn locate(
+        &mut self,
+        plan: &Plan<'_>,
+        source: &mut dyn StepSource,
+        listener: &mut dyn Listener,
+        marked: &mut Marked,
+    ) -> Result<(), ReplayError> {
+        let wanted: Vec<u64> = marked.keys().copied().take(STRETCHES_AGAIN).collect();
+        source.rewind()?;
+        self.comparison.reset(plan.dimensions);
+        self.drive.open(plan.scenario)?;
+        let (mut cheap, mut dear) = (Checkpoint::default(), Checkpoint::default());
+        let mut is_read = true;
+        let last = wanted.last().map_or(0, |stretch| (stretch + 1) * STRETCH);
+        for index in 0..last {
+            if plan.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let Ok(Some(step)) = source.next_step() else { break };
+            let is_wanted = wanted.binary_search(&(index / STRETCH)).is_ok();
+            let mut differences = Vec::new();
+            if is_wanted && !is_read {
+                dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
+                differences.clear();
+            }
+            self.step(plan, step, &mut cheap)?;
+            if is_wanted {
+                dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
+            }
+            is_read = is_wanted;
+            if !differences.is_empty() {
+                marked.remove(&(index / STRETCH));
+                let counters = plan.dear.contains(Dimension::Counters).then(|| dear.moved());
+                let differences = &differences[..];
+                let seen = Some([&self.drive.seen_a, &self.drive.seen_b]);
+                listener.found(&Finding { index, step: Some(step), differences, seen, counters });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many steps are left in `source`.
+fn rest(source: &mut dyn StepSource, stop: &AtomicBool) -> u64 {
+    let mut left = 0;
+    while !stop.load(Ordering::Relaxed) && matches!(source.next_step(), Ok(Some(_))) {
+        left += 1;
+    }
+    left
+}

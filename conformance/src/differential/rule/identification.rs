@@ -1,0 +1,223 @@
+//! Identifications that a stack takes from generators of its own.
+//!
+//! Linux numbers what it makes without a connected peer from counters whose start is random and whose steps grow with
+//! the time that passed (spec/linux-ipv4-icmp.md §10.3). Two stacks never agree on such a number; they must agree on
+//! whether there is one, and on which fragments belong to one datagram.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use super::checksum::Covered;
+use super::{Context, FramePair, RuleInfo};
+use crate::differential::layout::protocol;
+use crate::model::{Action, Role, SocketAction, SocketKind};
+
+/// What `netassay list rules` says.
+pub const INFO: RuleInfo = RuleInfo {
+    name: "ip-identification-hashed",
+    applies_to: "identification of ICMP replies and errors that the DUT makes, of what its unconnected sockets send \
+                 and, as a constant distance, of what its connected UDP and TCP sockets send",
+    demands: "fragments share an identification on one side where they do on the other; zero is no habit of one side",
+    clause: "RFC 6864 §4; spec/linux-ipv4-icmp.md §10.3",
+};
+
+/// A counter passes through zero once in 65 536 numbers; more often than once in this many is a habit.
+const NUMBERS_PER_ZERO: u64 = 8192;
+/// Zeros that a random start may bring.
+const FREE_ZEROS: u64 = 2;
+
+/// Datagrams with the same flow draw from the same counter.
+type Flow = (Ipv4Addr, Ipv4Addr, u8);
+
+/// What is remembered over a trace.
+#[derive(Debug, Default)]
+pub struct Identification {
+    /// Pairs of identifications seen at this step, both ways.
+    forth: HashMap<(Flow, u16), u16>,
+    back: HashMap<(Flow, u16), u16>,
+    /// How many numbers were compared, and how many of them were zero on one side only.
+    numbers: u64,
+    zeros: [u64; 2],
+    /// Distance between the two private counters of a connected socket.
+    distances: HashMap<(Flow, [u8; 4]), u16>,
+}
+
+impl Identification {
+    /// A new step begins: renaming starts afresh.
+    pub fn next_step(&mut self) {
+        if !self.forth.is_empty() {
+            self.forth.clear();
+            self.back.clear();
+        }
+    }
+
+    /// Masks the identification if both sides drew it and the two numbers fit what was seen before.
+    pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
+        let at = pair.layout.ip + 4;
+        let (a, b) = pair.u16(at);
+        let fits = match source_of_number(context, pair) {
+            Source::Elsewhere => return,
+            Source::Hashed => self.renames(pair, a, b) && self.zeros_are_rare(a, b),
+            Source::Connection => self.keeps_distance(pair, a, b),
+        };
+        if fits && a != b {
+            let ip = pair.layout.ip;
+            pair.mask(at..at + 2, Covered::new(ip, ip + 10));
+        }
+    }
+
+    /// Whether `a` and `b` stand for each other throughout the step. Only fragments share a number within a step.
+    fn renames(&mut self, pair: &FramePair<'_>, a: u16, b: u16) -> bool {
+        let layout = pair.layout;
+        if !layout.more_fragments(pair.a) && layout.fragment_offset(pair.a) == 0 {
+            return true;
+        }
+        let flow = flow(pair);
+        *self.forth.entry((flow, a)).or_insert(b) == b && *self.back.entry((flow, b)).or_insert(a) == a
+    }
+
+    fn zeros_are_rare(&mut self, a: u16, b: u16) -> bool {
+        self.numbers += 1;
+        let side = match (a, b) {
+            (0, 1..) => 0,
+            (1.., 0) => 1,
+            _ => return true,
+        };
+        self.zeros[side] += 1;
+        self.zeros[side] <= FREE_ZEROS + self.numbers / NUMBERS_PER_ZERO
+    }
+
+    fn keeps_distance(&mut self, pair: &FramePair<'_>, a: u16, b: u16) -> bool {
+        let payload = pair.layout.payload();
+        let Some(&[p0, p1, p2, p3]) = pair.a.get(payload..payload + 4) else { return false };
+        let distance = b.wrapping_sub(a);
+        *self.distances.entry((flow(pair), [p0, p1, p2, p3])).or_insert(distance) == distance
+    }
+}
+
+fn flow(pair: &FramePair<'_>) -> Flow {
+    (pair.layout.source(pair.a), pair.layout.destination(pair.a), pair.layout.protocol(pair.a))
+}
+
+/// Who chose an identification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// Not the DUT, or the DUT without freedom: compared exactly.
+    Elsewhere,
+    /// The hashed generator.
+    Hashed,
+    /// The counter of a connected socket.
+    Connection,
+}
+
+fn source_of_number(context: &Context<'_>, pair: &FramePair<'_>) -> Source {
+    let layout = pair.layout;
+    if !context.is_local(layout.source(pair.a)) {
+        return Source::Elsewhere;
+    }
+    match (&context.step.action, layout.protocol(pair.a)) {
+        (Action::Socket { socket, action }, _) => of_socket(context, *socket, action),
+        (_, protocol::ICMP) if !layout.dont_fragment(pair.a) && is_made_here(context, pair) => Source::Hashed,
+        // Segments of local connections; RST and SYN-ACK have DF and identification zero on both sides.
+        (_, protocol::TCP) if !context.scenario.sockets.is_empty() && layout.identification(pair.a) != 0 => {
+            Source::Connection
+        }
+        _ => Source::Elsewhere,
+    }
+}
+
+fn of_socket(context: &Context<'_>, index: usize, action: &SocketAction) -> Source {
+    let Some(socket) = context.scenario.sockets.get(index) else { return Source::Elsewhere };
+    let to_peer = matches!(action, SocketAction::Send { to: None, .. } | SocketAction::Connect { .. });
+    match socket.kind {
+        SocketKind::Tcp => Source::Connection,
+        SocketKind::Udp if to_peer || socket.peer.is_some() => Source::Connection,
+        // With its own header, a raw socket chooses the number itself.
+        SocketKind::Raw if socket.options.get("hdrincl").is_some_and(|value| *value != 0) => {
+            Source::Elsewhere
+        }
+        _ => Source::Hashed,
+    }
+}
+
+/// Whether an ICMP message from a local address was made by the DUT and not forwarded under a translated address.
+fn is_made_here(context: &Context<'_>, pair: &FramePair<'_>) -> bool {
+    let Some((stimulus, arrived)) = context.stimulus else { return true };
+    let Some(sent) = pair.layout.icmp_type(pair.a) else {
+        // A later fragment: its first one was judged by its type, this one can only be told by its number.
+        let (a, b) = pair.u16(pair.layout.ip + 4);
+        let number = arrived.identification(stimulus);
+        return context.scenario.role != Role::Nat || (a != number && b != number);
+    };
+    let request = match sent {
+        0 => 8,
+        14 => 13,
+        43 => 42,
+        // Errors are never about errors (RFC 1122 §3.2.2), so one that answers an error was forwarded.
+        3 | 5 | 11 | 12 => return arrived.icmp_type(stimulus) != Some(sent),
+        _ => return false,
+    };
+    // The last fragment of a request may be the one that causes the reply.
+    arrived.icmp_type(stimulus).is_none_or(|kind| kind == request)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::tests_support::{World, identified, with_checksum};
+
+    const REPLY: &[u8] = &[0, 0, 0, 0, 0, 1, 0, 1];
+    const ECHO: &[u8] = &[8, 0, 0, 0, 0, 1, 0, 1];
+    const RST: &[u8] = &[0, 80, 0, 81, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 4, 0, 0, 0, 0, 0, 0];
+
+    #[rstest]
+    #[case::reply(1, 0, REPLY, true)]
+    #[case::reply_with_df(1, 0x4000, REPLY, false)]
+    #[case::forwarded_request(1, 0, ECHO, false)]
+    #[case::reset(6, 0x4000, RST, false)]
+    fn free_only_where_the_stack_draws(
+        #[case] protocol: u8,
+        #[case] flags: u16,
+        #[case] payload: &[u8],
+        #[case] equal: bool,
+    ) {
+        let frame = |id| identified(protocol, id, flags, payload);
+        assert_eq!(World::default().equal(&frame(7), &frame(9999)), equal);
+    }
+
+    #[test]
+    fn header_checksum_must_follow_the_number() {
+        let mut wrong = identified(1, 9, 0, REPLY);
+        wrong[11] ^= 1;
+        assert!(!World::default().equal(&identified(1, 7, 0, REPLY), &wrong));
+    }
+
+    #[test]
+    fn fragments_share_a_number_on_both_sides_or_on_none() {
+        let fragment = |id, flags| identified(1, id, flags, REPLY);
+        let mut world = World::default();
+        assert!(world.equal(&fragment(7, 0x2000), &fragment(100, 0x2000)));
+        assert!(world.equal(&fragment(7, 0x2001), &fragment(100, 0x2001)));
+        assert!(!world.equal(&fragment(7, 0x0002), &fragment(101, 0x0002)), "B numbers the last one anew");
+        assert!(!world.equal(&fragment(8, 0x0002), &fragment(100, 0x0002)), "A numbers the last one anew");
+    }
+
+    #[test]
+    fn zero_may_happen_but_is_no_habit() {
+        let mut world = World::default();
+        let frame = |id| identified(1, id, 0, REPLY);
+        let agreed = (0..10).filter(|_| world.equal(&frame(7), &frame(0))).count();
+        assert_eq!(agreed, 2);
+    }
+
+    #[test]
+    fn number_of_another_source_is_exact() {
+        let frame = |id| {
+            let mut frame = identified(1, id, 0, REPLY);
+            frame[12..16].copy_from_slice(&[10, 0, 0, 77]);
+            with_checksum(frame)
+        };
+        assert!(!World::default().equal(&frame(7), &frame(8)));
+    }
+}
