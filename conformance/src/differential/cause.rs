@@ -69,6 +69,11 @@ impl Causes {
         }
     }
 
+    /// The causes so far, in the order of their fingerprints.
+    pub fn iter(&self) -> impl Iterator<Item = &Cause> {
+        self.causes.values().map(|kept| &kept.cause)
+    }
+
     /// The causes, in the order of their fingerprints.
     pub fn finish(self) -> Vec<Cause> {
         self.causes.into_values().map(|kept| kept.cause).collect()

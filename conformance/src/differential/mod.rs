@@ -4,6 +4,7 @@
 //! named rules in [`rule`]; [`ledger`] holds the differences that are explained; [`cause`] groups the rest by
 //! [`fingerprint`]. No concrete DUT is known here.
 
+pub mod campaign;
 pub mod cause;
 pub mod compare;
 pub mod field;

@@ -1,0 +1,92 @@
+//! Steps that a generator makes on demand, hearing what the stack answered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::differential::pairing::{Finding, Listener, SourceError, StepSource};
+use crate::generate::{Choice, Sequence};
+use crate::model::{Observation, Step};
+
+/// A sequence of a bounded number of steps. Steps once made are kept: going back gives the same ones again, whatever
+/// the stack answers the second time.
+pub struct Generated<'w, C> {
+    sequence: Rc<RefCell<Sequence<'w, C>>>,
+    steps: Vec<Step>,
+    next: usize,
+    len: usize,
+}
+
+/// Tells a sequence what the stack emitted, so that it can quote it in ICMP errors.
+pub struct Hearing<'w, C>(Rc<RefCell<Sequence<'w, C>>>);
+
+impl<'w, C: Choice> Generated<'w, C> {
+    /// The first `len` steps of `sequence`, and the listener that lets it hear.
+    pub fn new(sequence: Sequence<'w, C>, len: usize) -> (Self, Hearing<'w, C>) {
+        let sequence = Rc::new(RefCell::new(sequence));
+        let hearing = Hearing(Rc::clone(&sequence));
+        (Self { sequence, steps: Vec::with_capacity(len), next: 0, len }, hearing)
+    }
+
+    /// The steps made so far.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+impl<C: Choice> StepSource for Generated<'_, C> {
+    fn next_step(&mut self) -> Result<Option<&Step>, SourceError> {
+        if self.next == self.steps.len() && self.next < self.len {
+            let mut sequence = self.sequence.borrow_mut();
+            if !sequence.is_exhausted() {
+                self.steps.push(sequence.step());
+            }
+        }
+        let step = self.steps.get(self.next);
+        self.next += usize::from(step.is_some());
+        Ok(step)
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.next = 0;
+        // What was made is all there is: a second pass must not run on where the first one ended early.
+        self.len = self.steps.len();
+        Ok(())
+    }
+}
+
+impl<C: Choice> Listener for Hearing<'_, C> {
+    fn found(&mut self, _: &Finding<'_>) {}
+
+    fn stepped(&mut self, _: u64, _: &Step, a: &Observation, _: &Observation) {
+        if let Some(frame) = a.frames.last() {
+            self.0.borrow_mut().hear(frame);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::{Seeded, World};
+    use crate::model::{EmittedFrame, Limits};
+
+    #[test]
+    fn going_back_gives_the_same_steps_whatever_is_heard() {
+        let world = World::draw(&mut Seeded::new(3), Limits::Open);
+        let (mut source, mut hearing) = Generated::new(Sequence::new(&world, Seeded::new(4)), 50);
+        let mut first = Vec::new();
+        while let Some(step) = source.next_step().unwrap() {
+            first.push(step.clone());
+        }
+        source.rewind().unwrap();
+        let mut heard = Observation::default();
+        heard.frames.push(EmittedFrame { interface: 0, octets: vec![0x45; 28] });
+        hearing.stepped(0, &first[0], &heard, &heard);
+        let mut again = Vec::new();
+        while let Some(step) = source.next_step().unwrap() {
+            again.push(step.clone());
+        }
+        assert_eq!(first.len(), 50);
+        assert_eq!(first, again);
+    }
+}
