@@ -5,7 +5,12 @@
 pub mod answer;
 pub mod checksum;
 pub mod frame;
+pub mod header;
+pub mod options;
 pub mod reassembly;
+pub mod splice;
+
+use std::fmt::Debug;
 
 /// Why an oracle objects: what was seen and the clause it offends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,4 +27,24 @@ impl Objection {
     pub fn new(clause: &'static str, what: impl Into<String>) -> Self {
         Self { what: what.into(), clause }
     }
+}
+
+/// Objects by `clause` unless `condition` holds; `what` is the rule, `found` tells what is there.
+fn hold(
+    clause: &'static str,
+    what: &str,
+    condition: bool,
+    found: impl FnOnce() -> String,
+) -> Result<(), Objection> {
+    if condition { Ok(()) } else { Err(Objection::new(clause, format!("{what}: {}", found()))) }
+}
+
+/// Objects by `clause` unless both sides are equal; `what` is the rule.
+fn same<T: Debug + PartialEq>(
+    clause: &'static str,
+    what: &str,
+    found: T,
+    expected: T,
+) -> Result<(), Objection> {
+    hold(clause, what, found == expected, || format!("{found:?} instead of {expected:?}"))
 }
