@@ -22,6 +22,12 @@ pub enum CaptureError {
         /// Its first octets in hexadecimal, or `nothing`.
         begins: String,
     },
+    /// The file is no trace file of netassay.
+    #[error("{}: not a trace file of netassay", path.display())]
+    NotATrace {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file breaks its format. Packets before this one were whole.
     #[error("{}: offset {offset}, packet {packet}: {what}", path.display())]
     Malformed {

@@ -157,7 +157,7 @@ impl<R: Read> BlockReader<R> {
     }
 
     /// The error for the block that begins at the current offset, or that was the last. Nothing is read after it.
-    fn broken(&mut self, what: impl Into<String>) -> CaptureError {
+    pub(crate) fn broken(&mut self, what: impl Into<String>) -> CaptureError {
         self.has_failed = true;
         malformed(&self.path, self.offset, self.packets + 1, what)
     }
