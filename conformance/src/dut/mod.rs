@@ -68,6 +68,9 @@ pub enum DutError {
     /// The scenario asks for something this DUT cannot be.
     #[error("not supported by this DUT: {0}")]
     Unsupported(String),
+    /// What is asked of a recorded DUT is not what was recorded, or the record cannot be read.
+    #[error("the record does not serve: {0}")]
+    Record(String),
     /// The DUT is gone or does not answer any more.
     #[error("the DUT is gone: {0}")]
     Gone(String),

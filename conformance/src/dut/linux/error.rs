@@ -39,6 +39,7 @@ mod tests {
             DutError::Environment { .. } => "environment",
             DutError::Io { .. } => "io",
             DutError::Unsupported(_) => "unsupported",
+            DutError::Record(_) => "record",
         };
         assert_eq!(kind(libc::EBADFD), "gone");
         assert_eq!(kind(libc::EPERM), "environment");
