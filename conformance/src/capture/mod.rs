@@ -23,4 +23,4 @@ pub use skip::{SkipReason, Skips};
 pub use trace_file::{Observed, TraceHeader, TraceReader, TraceWriter, TracedStep, read_trace, write_trace};
 
 #[cfg(test)]
-mod test_file;
+pub(crate) mod test_file;

@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// A path in the folder for temporary files that nobody else has.
+fn fresh_path() -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("netassay-test-{}-{number}", std::process::id()))
+}
+
 /// A file in the folder for temporary files that is gone when the value is.
 pub(crate) struct TestFile(PathBuf);
 
 impl TestFile {
     pub(crate) fn new(octets: &[u8]) -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("netassay-test-{}-{number}", std::process::id()));
+        let path = fresh_path();
         std::fs::write(&path, octets).expect("the folder for temporary files can be written");
         Self(path)
     }
@@ -23,6 +28,27 @@ impl TestFile {
 impl Drop for TestFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A folder in the folder for temporary files that is gone with its contents when the value is.
+pub(crate) struct TestFolder(PathBuf);
+
+impl TestFolder {
+    pub(crate) fn new() -> Self {
+        let path = fresh_path();
+        std::fs::create_dir(&path).expect("the folder for temporary files can be written");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TestFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

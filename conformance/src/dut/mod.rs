@@ -1,6 +1,7 @@
 //! DUTs: stacks under test behind one small trait.
 
 pub mod linux;
+pub mod recorded;
 
 use std::time::Duration;
 
