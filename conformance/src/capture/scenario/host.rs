@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::super::datagrams::Header;
 use super::super::skip::SkipReason;
 use super::cover::Cover;
+use super::sides::Sides;
 use super::survey::{AddressKind, Survey};
 use crate::model::{Interface, Prefix, Route, RouteKind};
 
@@ -35,10 +36,30 @@ pub(super) struct HostPlan {
 
 impl HostPlan {
     pub(super) fn of(survey: &Survey) -> Self {
-        let talks_to_itself = survey.to_itself * 2 > survey.usable;
-        let mut chosen = if talks_to_itself { senders(survey) } else { choose(survey) };
+        if survey.to_itself * 2 > survey.usable {
+            return Self::owning(survey, senders(survey), true);
+        }
+        // The best of three answers: destinations one by one, and either side of the traffic as a whole.
+        let sides = Sides::of(survey);
+        let mut best = Self::owning(survey, choose(survey), false);
+        for side in [sides.inside, sides.outside] {
+            let mut destinations: Vec<_> =
+                side.into_iter().filter(|address| is_destination(survey, *address)).collect();
+            destinations.sort_by_key(|address| (std::cmp::Reverse(received(survey, *address)), *address));
+            let other = Self::owning(survey, destinations, false);
+            if other.useful(survey) > best.useful(survey) {
+                best = other;
+            }
+        }
+        best
+    }
+
+    /// The DUT with the addresses `chosen`, the busiest first.
+    fn owning(survey: &Survey, mut chosen: Vec<Ipv4Addr>, talks_to_itself: bool) -> Self {
         if chosen.is_empty() {
-            chosen.push(FALLBACK);
+            // Nobody is sent to but all: be somebody who hears that.
+            let broadcast = survey.broadcasts.iter().find(|address| is_broadcast(survey, **address));
+            chosen.push(broadcast.and_then(|broadcast| beside(survey, *broadcast)).unwrap_or(FALLBACK));
         }
         let mut plan = Self { talks_to_itself, ..Self::default() };
         let on_interface = chosen.len().min(MOST_ADDRESSES);
@@ -51,13 +72,23 @@ impl HostPlan {
         let others: Vec<_> =
             survey.addresses.keys().filter(|address| !owned.contains(address)).copied().collect();
         plan.routed = Cover::of(&routed, &others, SHORTEST_LOCAL);
-        let received =
-            |address: &Ipv4Addr| survey.addresses.get(address).map_or(0, |traffic| traffic.received);
-        let weight =
-            |prefix: Prefix| routed.iter().filter(|address| prefix.contains(**address)).map(received).sum();
+        let weight = |prefix: Prefix| {
+            let covered = survey.addresses.range(prefix.network()..=prefix.broadcast());
+            covered.map(|(_, traffic)| traffic.received).sum()
+        };
         plan.left_out = plan.routed.keep_heaviest(MOST_ROUTES, weight);
         plan.injected = plan.count_injected(survey);
         plan
+    }
+
+    /// Packets that are injected and not between two addresses of the DUT, which it refuses.
+    fn useful(&self, survey: &Survey) -> u64 {
+        let flows = survey.flows.iter();
+        let spoiled: u64 = flows
+            .filter(|((source, destination), _)| self.owns(*source) && self.owns(*destination))
+            .map(|(_, packets)| packets)
+            .sum();
+        self.injected.saturating_sub(spoiled)
     }
 
     /// Whether the DUT would take `address` as its own.
@@ -162,11 +193,8 @@ fn choose(survey: &Survey) -> Vec<Ipv4Addr> {
         sends_to.entry(*source).or_default().push((*destination, *packets));
         hears_from.entry(*destination).or_default().push((*source, *packets));
     }
-    let mut candidates: Vec<_> = survey
-        .addresses
-        .iter()
-        .filter(|(address, traffic)| traffic.received > 0 && !is_broadcast(survey, **address))
-        .collect();
+    let mut candidates: Vec<_> =
+        survey.addresses.iter().filter(|(address, _)| is_destination(survey, **address)).collect();
     candidates.sort_by_key(|(address, traffic)| (std::cmp::Reverse(traffic.received), **address));
     let mut chosen = Vec::new();
     let mut owned = BTreeSet::new();
@@ -184,9 +212,28 @@ fn choose(survey: &Survey) -> Vec<Ipv4Addr> {
     chosen
 }
 
-/// Whether frames to `address` were broadcast on the link and it looks like the last address of a subnet.
+/// Packets to `address`.
+fn received(survey: &Survey, address: Ipv4Addr) -> u64 {
+    survey.addresses.get(&address).map_or(0, |traffic| traffic.received)
+}
+
+/// Whether `address` is sent to and may be a host's.
+fn is_destination(survey: &Survey, address: Ipv4Addr) -> bool {
+    received(survey, address) > 0 && !is_broadcast(survey, address)
+}
+
+/// Whether frames to `address` were broadcast on the link, nobody sends from it, and it looks like the last address of
+/// a subnet.
 fn is_broadcast(survey: &Survey, address: Ipv4Addr) -> bool {
-    survey.broadcasts.contains(&address) && address.octets()[3] & 3 == 3
+    let sends = survey.addresses.get(&address).is_some_and(|traffic| traffic.sent > 0);
+    survey.broadcasts.contains(&address) && !sends && address.octets()[3] & 3 == 3
+}
+
+/// An address of the subnet of `broadcast` that nobody in the capture has.
+fn beside(survey: &Survey, broadcast: Ipv4Addr) -> Option<Ipv4Addr> {
+    let subnet = Prefix::new(broadcast, broadcast_length(broadcast));
+    let first = subnet.network().to_bits() + 1;
+    (first..broadcast.to_bits()).map(Ipv4Addr::from_bits).find(|one| !survey.addresses.contains_key(one))
 }
 
 /// The length of the subnet that `address` is put into: what a broadcast address of the capture tells; 24 where that

@@ -14,6 +14,7 @@
 mod cover;
 mod host;
 mod plan;
+mod readdress;
 mod replay;
 mod router;
 mod sides;

@@ -9,6 +9,7 @@ use super::super::datagrams::{CaptureOptions, Source};
 use super::super::error::CaptureError;
 use super::super::skip::SkipReason;
 use super::host::HostPlan;
+use super::readdress::Readdressing;
 use super::replay::Replay;
 use super::router::{INSIDE, NAMES, OUTSIDE, RouterPlan};
 use super::survey::Survey;
@@ -65,7 +66,7 @@ impl fmt::Display for RoleChoice {
 #[derive(Clone, Debug)]
 enum Steering {
     Host(HostPlan),
-    Router(RouterPlan),
+    Router(RouterPlan, Option<Readdressing>),
     /// Everything goes into a scenario that was not made for the capture, by the interface that leads to its source.
     Given,
 }
@@ -89,7 +90,9 @@ impl Plan {
             (Role::Host, Some(host)) => (host_scenario(&host, survey, &mut notes), Steering::Host(host)),
             _ => {
                 let router = RouterPlan::of(survey, role == Role::Nat);
-                (router_scenario(role, &router, &mut notes), Steering::Router(router))
+                let scenario = router_scenario(role, &router, &mut notes);
+                let readdressing = (role == Role::Nat).then(|| readdressing(&router, survey, &mut notes));
+                (scenario, Steering::Router(router, readdressing))
             }
         };
         scenario.limits = limits;
@@ -127,16 +130,37 @@ impl Plan {
         Ok(Replay::new(self.source.open()?, self.clone()))
     }
 
+    /// Changes a datagram that comes in by `interface` as the scenario asks for. Whether it was changed.
+    pub(super) fn readdress(&self, interface: usize, datagram: &mut [u8]) -> bool {
+        match &self.steering {
+            Steering::Router(_, Some(readdressing)) if interface == OUTSIDE => readdressing.apply(datagram),
+            _ => false,
+        }
+    }
+
     /// The interface a datagram goes in by, or why it does not.
     pub(super) fn steer(&self, octets: &[u8]) -> Result<usize, SkipReason> {
         match &self.steering {
             Steering::Host(host) => host.refuse(octets).map_or(Ok(0), Err),
-            Steering::Router(router) => Ok(router.enters_by(octets)),
+            Steering::Router(router, _) => Ok(router.enters_by(octets)),
             Steering::Given => Ok(super::super::datagrams::Header::of(octets)
                 .and_then(|header| interface_to(&self.scenario, header.source))
                 .unwrap_or(0)),
         }
     }
+}
+
+/// Which answers go to the DUT instead of to the inside.
+fn readdressing(router: &RouterPlan, survey: &Survey, notes: &mut Vec<String>) -> Readdressing {
+    let sends = |address: &Ipv4Addr| survey.addresses.get(address).is_some_and(|traffic| traffic.sent > 0);
+    let inside = router.sides.inside.iter().copied();
+    let hidden = inside.filter(|address| sends(address) && router.side(*address) == INSIDE).collect();
+    let outside = router.own[OUTSIDE].address;
+    notes.push(format!(
+        "what comes from outside to an inside address that sends is re-addressed to {outside}, checksums and quoted \
+         datagrams included: it answers what the DUT has translated"
+    ));
+    Readdressing { hidden, outside }
 }
 
 /// The role, and why where it was left open.
@@ -203,7 +227,7 @@ fn router_scenario(role: Role, router: &RouterPlan, notes: &mut Vec<String>) -> 
         Role::Router | Role::Host => "capture-router",
     };
     notes.push(format!(
-        "{} addresses are inside ({}), {} outside ({}); {} packets stay on one side",
+        "addresses inside ({1}): {0}, outside ({3}): {2}; packets that stay on one side: {4}",
         router.sides.inside.len(),
         NAMES[INSIDE],
         router.sides.outside.len(),
@@ -211,7 +235,7 @@ fn router_scenario(role: Role, router: &RouterPlan, notes: &mut Vec<String>) -> 
         router.sides.not_crossing
     ));
     notes.push(format!(
-        "{} routes lead to {}, the default route to {}; the DUT itself is {} and {}",
+        "routes to {1}: {0}, the default route leads to {2}; the DUT itself is {3} and {4}",
         router.listed.prefixes().len(),
         NAMES[router.listed_side],
         NAMES[1 - router.listed_side],

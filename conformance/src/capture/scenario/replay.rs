@@ -30,6 +30,7 @@ pub struct Replay {
     steps: u64,
     skips: Skips,
     turned_back: u64,
+    readdressed: u64,
     has_ended: bool,
 }
 
@@ -50,6 +51,7 @@ impl Replay {
             steps: 0,
             skips: Skips::default(),
             turned_back: 0,
+            readdressed: 0,
             has_ended: false,
         }
     }
@@ -87,7 +89,9 @@ impl Replay {
                         frame.extend(PEER);
                         frame.extend(ETHER_TYPE_IPV4);
                     }
+                    let header_len = frame.len();
                     frame.extend_from_slice(datagram.octets);
+                    self.readdressed += u64::from(self.plan.readdress(interface, &mut frame[header_len..]));
                     step.action = Action::Inject { interface, frame };
                     step.at = self.at;
                     step.packet = arrival.packet;
@@ -119,6 +123,11 @@ impl Replay {
     /// Packets whose time lay before that of an earlier one; they were taken at the earlier one's.
     pub fn turned_back(&self) -> u64 {
         self.turned_back
+    }
+
+    /// Packets that were re-addressed to the outside address of a NAT router.
+    pub fn readdressed(&self) -> u64 {
+        self.readdressed
     }
 
     /// Whether the file is cut off; known after the last step.

@@ -103,6 +103,34 @@ fn host_takes_what_brings_more_than_it_spoils() {
 }
 
 #[test]
+fn host_is_a_whole_side_where_that_is_more() {
+    // 10.0.0.1 is busiest by itself, but the two it talks to get more together.
+    let file = capture(&flows(&[
+        ("9.0.0.1", "10.0.0.1"),
+        ("9.0.0.2", "10.0.0.1"),
+        ("9.0.0.1", "10.0.0.1"),
+        ("10.0.0.1", "9.0.0.1"),
+        ("10.0.0.1", "9.0.0.2"),
+        ("10.0.0.1", "9.0.0.1"),
+        ("10.0.0.1", "9.0.0.2"),
+    ]));
+    let plan = Plan::new(&survey(&file), RoleChoice::Auto, Limits::Open);
+    assert_eq!(plan.scenario().role, Role::Host);
+    assert_eq!(replay(&plan).0.len(), 4);
+}
+
+#[test]
+fn a_capture_of_broadcasts_has_a_hearer() {
+    let mut file = LITTLE.pcap_header(0xa1b2_c3d4, 1);
+    let frame = ethernet([0xff; 6], "10.0.0.255");
+    file.extend(LITTLE.pcap_packet(0, 0, &frame, frame.len() as u32));
+    let file = TestFile::new(&file);
+    let plan = Plan::new(&survey(&file), RoleChoice::Host, Limits::Open);
+    assert_eq!(plan.scenario().interfaces[0].addresses, ["10.0.0.1/24".parse().unwrap()]);
+    assert_eq!(replay(&plan).0.len(), 1);
+}
+
+#[test]
 fn traffic_of_others_is_not_injected() {
     let file = capture(&flows(&[
         ("10.0.0.2", "10.0.0.1"),
@@ -180,6 +208,26 @@ fn packets_enter_by_the_side_of_their_source(
         .map(|route| route.to)
         .collect();
     assert_eq!(to_lan, ["192.168.1.2/31".parse().unwrap()]);
+}
+
+#[test]
+fn answers_go_to_the_address_that_hides_the_inside() {
+    let file = capture(&flows(&[
+        ("192.168.1.2", "8.8.8.8"),
+        ("8.8.8.8", "192.168.1.2"),
+        ("8.8.8.8", "192.168.1.3"),
+    ]));
+    let survey = survey(&file);
+    let destinations = |choice| {
+        let mut replay = Plan::new(&survey, choice, Limits::Open).replay().unwrap();
+        let steps: Vec<_> = replay.by_ref().map(Result::unwrap).collect();
+        let destination = |step: &Step| <[u8; 4]>::try_from(&interface_and_frame(step).1[16..20]).unwrap();
+        (steps.iter().map(destination).collect::<Vec<_>>(), replay.readdressed())
+    };
+    let inside = [192, 168, 1, 2];
+    let silent = [192, 168, 1, 3];
+    assert_eq!(destinations(RoleChoice::Conntrack), (vec![[8; 4], inside, silent], 0));
+    assert_eq!(destinations(RoleChoice::Nat), (vec![[8; 4], [198, 19, 0, 1], silent], 1));
 }
 
 #[test]
