@@ -1,6 +1,5 @@
 //! ICMP queries and their answers; which message answers which.
 
-use super::octets::be16;
 use crate::wire::checksum::is_intact;
 
 /// Queries by type and their answers.
@@ -61,9 +60,4 @@ pub(crate) fn precheck(message: &[u8], verify: bool) -> Result<u8, Refusal> {
         return Err(Refusal::Checksum);
     }
     if header[0] > MAX_TYPE { Err(Refusal::Type) } else { Ok(header[0]) }
-}
-
-/// Type of the ICMP message that begins at `at`.
-pub(crate) fn type_at(datagram: &[u8], at: usize) -> Option<u8> {
-    be16(datagram, at).map(|word| (word >> 8) as u8)
 }

@@ -9,8 +9,6 @@
 //! Limits: [`ConntrackConfig::max`] entries, at most [`MAX_ENTRIES`]; 151 octets each, 95 without TCP; work per packet
 //! is bounded, and what is over is removed when it is met, or by [`Conntrack::collect`].
 
-#![expect(dead_code, reason = "what only NAT uses; it follows")]
-
 mod attachment;
 mod collect;
 mod config;
@@ -32,6 +30,7 @@ mod tcp;
 #[cfg(test)]
 mod testing;
 mod tracker;
+mod translation;
 mod tuple;
 mod udp;
 
@@ -46,4 +45,7 @@ pub use judgment::Invalidity;
 pub use statistics::Statistics;
 pub use tcp::TcpState;
 pub use tracker::{Classification, Confirmation, Conntrack, Entrance, MAX_ENTRIES};
+pub use translation::Newcomer;
 pub use tuple::{Direction, Tuple, protocol};
+
+pub(crate) use icmp::has_identifier;

@@ -1,0 +1,216 @@
+//! Packet filter, connection tracking and NAT joined: what happens to a packet at each hook, in which order.
+
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use crate::conntrack::{
+    Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking, protocol,
+};
+use crate::drop_reason::DropReason;
+use crate::filter::{Action, Rule, Rules, Table, View};
+use crate::hook::{Hook, HookVerdict};
+use crate::interface::InterfaceId;
+use crate::nat::{self, Addresses, Binding, Nat, Request, Translation};
+use crate::packet::Packet;
+use crate::random::Random;
+use crate::time::Instant;
+
+/// What is filtered, tracked and translated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetfilterConfig {
+    /// Rules, in order.
+    pub rules: Vec<Rule>,
+    /// Track connections even if no rule asks for it.
+    pub tracks: bool,
+    /// Give every connection its bindings even if no rule translates, as an empty `nat` chain does.
+    pub translates: bool,
+    /// Whether somebody listens to events of connections.
+    pub listens: bool,
+    /// Knobs of connection tracking.
+    pub conntrack: ConntrackConfig,
+}
+
+impl NetfilterConfig {
+    /// Whether nothing has to be done with any packet.
+    pub const fn is_empty(&self) -> bool {
+        self.rules.is_empty() && !self.tracks && !self.translates
+    }
+}
+
+/// Packet filter, connection tracking and NAT of a system.
+#[derive(Clone, Debug)]
+pub struct Netfilter {
+    rules: Rules,
+    tracks: bool,
+    translates: bool,
+    conntrack: Conntrack,
+}
+
+/// What the hooks may use of the system around them.
+pub struct Surroundings<'a> {
+    /// Now.
+    pub now: Instant,
+    /// What chance decides.
+    pub random: &'a mut Random,
+    /// This system's addresses.
+    pub addresses: &'a dyn Addresses,
+    /// Interface that the packet leaves by, once routed, and the station that it is sent to there.
+    pub outgoing: Option<(InterfaceId, Ipv4Addr)>,
+}
+
+/// What is done at a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Rules(Table),
+    Classify(Entrance),
+    Translate,
+    Confirm,
+}
+
+/// What is done at each hook, in this order. Reassembly comes before.
+const fn stages(hook: Hook) -> &'static [Stage] {
+    use Stage::{Classify, Confirm, Rules, Translate};
+    match hook {
+        Hook::Prerouting => {
+            &[Rules(Table::Raw), Classify(Entrance::Prerouting), Rules(Table::Filter), Translate]
+        }
+        Hook::LocalOut => &[Rules(Table::Raw), Classify(Entrance::LocalOut), Translate, Rules(Table::Filter)],
+        Hook::Forward => &[Rules(Table::Raw), Rules(Table::Filter)],
+        Hook::LocalIn | Hook::Postrouting => &[Rules(Table::Raw), Rules(Table::Filter), Translate, Confirm],
+    }
+}
+
+/// What rules see of `packet` at a hook: not every hook knows both interfaces.
+fn view<'p>(hook: Hook, packet: &'p Packet, outgoing: Option<(InterfaceId, Ipv4Addr)>) -> View<'p> {
+    let outgoing = outgoing.map(|(interface, _)| interface);
+    let (incoming, outgoing) = match hook {
+        Hook::Prerouting | Hook::LocalIn => (packet.incoming, None),
+        Hook::Forward | Hook::Postrouting => (packet.incoming, outgoing),
+        Hook::LocalOut => (None, outgoing),
+    };
+    View::new(packet, incoming, outgoing)
+}
+
+/// Forgets where a reassembled datagram was cut when translation needed octets beyond its first fragment.
+fn forget_cuts(packet: &mut Packet, is_error: bool, is_rewritten: bool) {
+    let header_len = packet.header_len();
+    let Packet { octets, reassembled: Some(reassembled), .. } = packet else { return };
+    let Some(&first) = reassembled.layout.first() else { return };
+    if nat::reach(octets, is_error, is_rewritten) > header_len + usize::from(first) {
+        reassembled.layout.clear();
+    }
+}
+
+impl Netfilter {
+    /// What `config` asks for. `key` is the secret of the connection table.
+    pub fn new(config: &NetfilterConfig, key: HashKey) -> Self {
+        let rules = Rules::from(config.rules.clone());
+        let mut conntrack = Conntrack::new(config.conntrack, key);
+        conntrack.has_listener = config.listens;
+        Self {
+            tracks: config.tracks || rules.needs_tracking(),
+            translates: config.translates || rules.needs_translation(),
+            rules,
+            conntrack,
+        }
+    }
+
+    /// The connections.
+    pub const fn conntrack(&self) -> &Conntrack {
+        &self.conntrack
+    }
+
+    /// The connections, to change.
+    pub const fn conntrack_mut(&mut self) -> &mut Conntrack {
+        &mut self.conntrack
+    }
+
+    /// Whether fragments are reassembled where packets enter.
+    pub const fn defragments(&self) -> bool {
+        self.tracks
+    }
+
+    /// Shows a packet to everything at a hook.
+    pub fn pass(&mut self, hook: Hook, packet: &mut Packet, around: &mut Surroundings<'_>) -> HookVerdict {
+        for stage in stages(hook) {
+            let verdict = match *stage {
+                Stage::Rules(table) => self.ask(table, hook, packet, around),
+                Stage::Classify(entrance) => self.classify(entrance, packet, around.now),
+                Stage::Translate => self.translate(hook, packet, around),
+                Stage::Confirm => self.confirm(packet, around.now),
+            };
+            if verdict != HookVerdict::Accept {
+                return verdict;
+            }
+        }
+        HookVerdict::Accept
+    }
+
+    fn ask(&self, table: Table, hook: Hook, packet: &mut Packet, around: &Surroundings<'_>) -> HookVerdict {
+        if self.rules.is_empty() {
+            return HookVerdict::Accept;
+        }
+        let view = view(hook, packet, around.outgoing);
+        let is_fresh = view.tracking == Tracking::Invalid;
+        match self.rules.decide(table, hook, &view) {
+            Some(Action::Drop) => return HookVerdict::Drop(DropReason::FilterDropped),
+            Some(Action::Reject { code }) => {
+                return HookVerdict::Reject { reason: DropReason::FilterDropped, code };
+            }
+            // What is tracked already stays so.
+            Some(Action::Notrack) if is_fresh => packet.conntrack = Tracking::Untracked.attach(),
+            Some(Action::Zone(zone)) if is_fresh => packet.zone = zone,
+            _ => {}
+        }
+        HookVerdict::Accept
+    }
+
+    fn classify(&mut self, entrance: Entrance, packet: &mut Packet, now: Instant) -> HookVerdict {
+        // A fragment comes here only if its sender wants it left alone.
+        if !self.tracks || packet.is_fragment() {
+            return HookVerdict::Accept;
+        }
+        let Packet { octets, zone, conntrack, .. } = packet;
+        match self.conntrack.classify(now, entrance, octets, *zone, conntrack) {
+            Classification::TableFull => HookVerdict::Drop(DropReason::ConntrackTableFull),
+            _ => HookVerdict::Accept,
+        }
+    }
+
+    fn translate(&mut self, hook: Hook, packet: &mut Packet, around: &mut Surroundings<'_>) -> HookVerdict {
+        let Tracking::Tracked(tracked) = Tracking::of(packet.conntrack) else { return HookVerdict::Accept };
+        if !self.translates {
+            return HookVerdict::Accept;
+        }
+        // Only first packets are bound.
+        let rule = match tracked.relation {
+            Relation::New => self.binding(hook, &view(hook, packet, around.outgoing)),
+            _ => None,
+        };
+        let request =
+            Request { now: around.now, hook, tracked, incoming: packet.incoming, outgoing: around.outgoing };
+        let mut nat =
+            Nat { conntrack: &mut self.conntrack, random: around.random, addresses: around.addresses };
+        let translation = nat.translate(&request, &mut packet.octets, rule);
+        if translation == Translation::Drop {
+            return HookVerdict::Drop(DropReason::NatUntranslatable);
+        }
+        let is_error = tracked.relation == Relation::Related && packet.protocol() == protocol::ICMP;
+        forget_cuts(packet, is_error, translation == Translation::Rewritten);
+        HookVerdict::Accept
+    }
+
+    fn binding(&self, hook: Hook, view: &View<'_>) -> Option<Binding> {
+        match self.rules.decide(Table::Nat, hook, view) {
+            Some(Action::Translate(binding)) => Some(binding),
+            _ => None,
+        }
+    }
+
+    fn confirm(&mut self, packet: &mut Packet, now: Instant) -> HookVerdict {
+        match self.conntrack.confirm(now, &mut packet.conntrack) {
+            Confirmation::Accept => HookVerdict::Accept,
+            Confirmation::Clash => HookVerdict::Drop(DropReason::ConntrackClash),
+        }
+    }
+}
