@@ -2,13 +2,22 @@
 //!
 //! [`Hooks`] holds what is registered. Nothing registered costs one test per hook.
 
-use crate::config::Config;
-use crate::counters::Counters;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+use core::net::Ipv4Addr;
+
+use crate::config::{Config, Scope};
+use crate::conntrack::{COLLECT_STEP, Event, EventKind, HashKey, Statistics, TcpState, Tracking, Tuple};
+use crate::counters::{Counter, Counters};
 use crate::drop_reason::DropReason;
+use crate::interface::InterfaceId;
 use crate::ip::route::Router;
+use crate::nat::Addresses;
+use crate::netfilter::{Netfilter, NetfilterConfig, Surroundings};
 use crate::packet::{Attachment, Packet};
 use crate::random::Random;
-use crate::sink::Sink;
+use crate::sink::{ConntrackEvent, ConntrackEventKind, ConntrackTuple, Sink};
 use crate::time::Instant;
 
 /// Where in its passage a packet is.
@@ -62,22 +71,45 @@ pub struct HookContext<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DefragmentZone(pub u16);
 
-/// What is registered at the hooks.
+/// What is registered at the hooks: packet filter, connection tracking and NAT, or nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Hooks {}
+pub struct Hooks {
+    netfilter: Option<Box<Netfilter>>,
+}
 
 impl Hooks {
+    /// What `config` asks for. `random` gives the secret of the connection table.
+    pub fn new(config: &NetfilterConfig, random: &mut Random) -> Self {
+        if config.is_empty() {
+            return Self::default();
+        }
+        let key = HashKey { k0: random.next_u64(), k1: random.next_u64() };
+        Self { netfilter: Some(Box::new(Netfilter::new(config, key))) }
+    }
+
+    /// Packet filter, connection tracking and NAT, if there are any.
+    pub fn netfilter(&self) -> Option<&Netfilter> {
+        self.netfilter.as_deref()
+    }
+
+    /// The same, to change.
+    pub fn netfilter_mut(&mut self) -> Option<&mut Netfilter> {
+        self.netfilter.as_deref_mut()
+    }
+
     /// Whether anything is registered; if not, [`Hooks::run`] is not called.
     #[inline]
     pub const fn is_active(&self) -> bool {
-        false
+        self.netfilter.is_some()
     }
 
     /// Whether fragments are to be reassembled before `hook` sees them, and in which zone.
     #[inline]
     pub fn defragments(&self, hook: Hook, packet: &Packet) -> Option<DefragmentZone> {
-        let _ = (hook, packet);
-        None
+        let is_entrance = matches!(hook, Hook::Prerouting | Hook::LocalOut);
+        let is_tracked = Tracking::of(packet.conntrack) != Tracking::Untracked;
+        let netfilter = self.netfilter.as_ref().filter(|_| is_entrance && is_tracked)?;
+        netfilter.defragments().then_some(DefragmentZone(packet.zone))
     }
 
     /// Shows `packet` to everything registered at `hook`.
@@ -88,23 +120,114 @@ impl Hooks {
         context: &mut HookContext<'_>,
         sink: &mut S,
     ) -> HookVerdict {
-        let _ = (hook, packet, context, sink);
-        HookVerdict::Accept
+        let Some(netfilter) = self.netfilter.as_deref_mut() else { return HookVerdict::Accept };
+        let mut log = Vec::new();
+        let outgoing = packet.route.map(|route| (route.outgoing, route.next_hop(packet.destination())));
+        let mut around = Surroundings {
+            now: context.now,
+            random: context.random,
+            addresses: context.router,
+            outgoing,
+            log: sink.wants_decisions().then_some(&mut log),
+        };
+        let verdict = netfilter.pass(hook, packet, &mut around);
+        log.into_iter().for_each(|decision| sink.decide(decision));
+        publish(netfilter, context.counters, sink);
+        verdict
     }
 
     /// What an ICMP error about `offending` inherits from it.
     pub fn attachment_of_error(&self, offending: &Packet) -> Attachment {
-        let _ = offending;
-        Attachment::NONE
+        Tracking::inherited(offending.conntrack)
     }
 
     /// When something registered next has to be called.
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        None
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.netfilter.as_ref()?.conntrack().next_collection()
     }
 
     /// Lets time pass for what is registered.
     pub fn handle_timeout<S: Sink>(&mut self, context: &mut HookContext<'_>, sink: &mut S) {
-        let _ = (context, sink);
+        let Some(netfilter) = self.netfilter.as_deref_mut() else { return };
+        while !netfilter.conntrack_mut().collect(context.now, COLLECT_STEP) {}
+        publish(netfilter, context.counters, sink);
+    }
+}
+
+impl Addresses for Router {
+    fn towards(&self, outgoing: InterfaceId, next_hop: Ipv4Addr) -> Option<Ipv4Addr> {
+        let address = self.select_source(outgoing, Some(next_hop), Scope::Global);
+        (!address.is_unspecified()).then_some(address)
+    }
+
+    fn first_of(&self, interface: InterfaceId) -> Option<Ipv4Addr> {
+        self.device(interface)?.primary_address()
+    }
+}
+
+/// Hands over what connection tracking counted, and its events.
+fn publish<S: Sink>(netfilter: &mut Netfilter, counters: &mut Counters, sink: &mut S) {
+    let conntrack = netfilter.conntrack_mut();
+    if conntrack.statistics != Statistics::default() {
+        let counted = mem::take(&mut conntrack.statistics);
+        for (counter, amount) in COUNTERS.into_iter().zip(counted.named()) {
+            counters.add(counter, amount.1);
+        }
+    }
+    while let Some(event) = conntrack.next_event() {
+        sink.conntrack_event(&ConntrackEvent::from(&event));
+    }
+}
+
+/// The counters in the order of [`Statistics::named`].
+const COUNTERS: [Counter; 9] = [
+    Counter::ConntrackFound,
+    Counter::ConntrackInvalid,
+    Counter::ConntrackInsert,
+    Counter::ConntrackInsertFailed,
+    Counter::ConntrackDrop,
+    Counter::ConntrackEarlyDrop,
+    Counter::ConntrackIcmpError,
+    Counter::ConntrackClashResolve,
+    Counter::ConntrackChainToolong,
+];
+
+impl From<Tuple> for ConntrackTuple {
+    fn from(tuple: Tuple) -> Self {
+        let Tuple { source, destination, source_id, destination_id, .. } = tuple;
+        Self { source, destination, source_id, destination_id }
+    }
+}
+
+impl From<&Event> for ConntrackEvent {
+    fn from(event: &Event) -> Self {
+        let entry = &event.entry;
+        Self {
+            kind: match event.kind {
+                EventKind::New => ConntrackEventKind::New,
+                EventKind::Update => ConntrackEventKind::Update,
+                EventKind::Destroy => ConntrackEventKind::Destroy,
+            },
+            protocol: entry.original.protocol,
+            original: entry.original.into(),
+            reply: entry.reply.into(),
+            timeout_s: entry.timeout_s,
+            status: entry.status.bits(),
+            tcp_state: entry.tcp_state.map(TcpState::name),
+            zone: entry.zone,
+            accounting: entry.accounts.map(|sides| sides.map(|side| (side.packets, side.octets))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_handed_over_by_name() {
+        for (counter, (name, _)) in COUNTERS.into_iter().zip(Statistics::default().named()) {
+            assert_eq!(counter.name().strip_prefix("Conntrack."), Some(name));
+        }
     }
 }

@@ -6,6 +6,7 @@ use core::net::Ipv4Addr;
 use crate::conntrack::{
     Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking, protocol,
 };
+use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
 use crate::filter::{Action, Rule, Rules, Table, View};
 use crate::hook::{Hook, HookVerdict};
@@ -56,6 +57,16 @@ pub struct Surroundings<'a> {
     pub addresses: &'a dyn Addresses,
     /// Interface that the packet leaves by, once routed, and the station that it is sent to there.
     pub outgoing: Option<(InterfaceId, Ipv4Addr)>,
+    /// Where to write down what was decided, if anybody reads it.
+    pub log: Option<&'a mut Vec<Decision>>,
+}
+
+impl Surroundings<'_> {
+    fn note(&mut self, rule: &'static str, clause: &'static str, text: &'static str) {
+        if let Some(log) = &mut self.log {
+            log.push(Decision { rule, clause, detail: Detail::Text(text) });
+        }
+    }
 }
 
 /// What is done at a hook.
@@ -135,7 +146,7 @@ impl Netfilter {
         for stage in stages(hook) {
             let verdict = match *stage {
                 Stage::Rules(table) => self.ask(table, hook, packet, around),
-                Stage::Classify(entrance) => self.classify(entrance, packet, around.now),
+                Stage::Classify(entrance) => self.classify(entrance, packet, around),
                 Stage::Translate => self.translate(hook, packet, around),
                 Stage::Confirm => self.confirm(packet, around.now),
             };
@@ -146,13 +157,23 @@ impl Netfilter {
         HookVerdict::Accept
     }
 
-    fn ask(&self, table: Table, hook: Hook, packet: &mut Packet, around: &Surroundings<'_>) -> HookVerdict {
+    fn ask(
+        &self,
+        table: Table,
+        hook: Hook,
+        packet: &mut Packet,
+        around: &mut Surroundings<'_>,
+    ) -> HookVerdict {
         if self.rules.is_empty() {
             return HookVerdict::Accept;
         }
         let view = view(hook, packet, around.outgoing);
         let is_fresh = view.tracking == Tracking::Invalid;
-        match self.rules.decide(table, hook, &view) {
+        let decided = self.rules.decide(table, hook, &view);
+        if let Some(action) = decided {
+            around.note("filter rule", "", action.name());
+        }
+        match decided {
             Some(Action::Drop) => return HookVerdict::Drop(DropReason::FilterDropped),
             Some(Action::Reject { code }) => {
                 return HookVerdict::Reject { reason: DropReason::FilterDropped, code };
@@ -165,16 +186,24 @@ impl Netfilter {
         HookVerdict::Accept
     }
 
-    fn classify(&mut self, entrance: Entrance, packet: &mut Packet, now: Instant) -> HookVerdict {
+    fn classify(
+        &mut self,
+        entrance: Entrance,
+        packet: &mut Packet,
+        around: &mut Surroundings<'_>,
+    ) -> HookVerdict {
         // A fragment comes here only if its sender wants it left alone.
         if !self.tracks || packet.is_fragment() {
             return HookVerdict::Accept;
         }
         let Packet { octets, zone, conntrack, .. } = packet;
-        match self.conntrack.classify(now, entrance, octets, *zone, conntrack) {
-            Classification::TableFull => HookVerdict::Drop(DropReason::ConntrackTableFull),
-            _ => HookVerdict::Accept,
+        match self.conntrack.classify(around.now, entrance, octets, *zone, conntrack) {
+            Classification::TableFull => return HookVerdict::Drop(DropReason::ConntrackTableFull),
+            Classification::Invalid(why) => around.note("not part of a connection", "", why.name()),
+            Classification::Tracked(tracked) => around.note("connection", "", tracked.relation.name()),
+            Classification::Skipped => {}
         }
+        HookVerdict::Accept
     }
 
     fn translate(&mut self, hook: Hook, packet: &mut Packet, around: &mut Surroundings<'_>) -> HookVerdict {
@@ -194,6 +223,9 @@ impl Netfilter {
         let translation = nat.translate(&request, &mut packet.octets, rule);
         if translation == Translation::Drop {
             return HookVerdict::Drop(DropReason::NatUntranslatable);
+        }
+        if translation == Translation::Rewritten {
+            around.note("translate", "", "rewritten");
         }
         let is_error = tracked.relation == Relation::Related && packet.protocol() == protocol::ICMP;
         forget_cuts(packet, is_error, translation == Translation::Rewritten);

@@ -78,7 +78,7 @@ impl Stack {
         Ok(Self {
             counters: Counters::default(),
             router,
-            hooks: Hooks::default(),
+            hooks: Hooks::new(&config.netfilter, &mut random),
             sockets: Sockets::default(),
             peers: Peers::default(),
             global_bucket: GlobalBucket::new(),

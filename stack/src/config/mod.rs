@@ -15,6 +15,7 @@ pub use sysctl::{PingGroupRange, Sysctls};
 
 use crate::address::Prefix;
 use crate::interface::InterfaceId;
+use crate::netfilter::NetfilterConfig;
 
 /// The world around a stack.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub loopback: DeviceSysctls,
     /// Where the stack follows the RFCs instead of Linux.
     pub departures: Departures,
+    /// Packet filter, connection tracking, NAT; `net.netfilter.*` stands there.
+    pub netfilter: NetfilterConfig,
     /// Caps of the tables.
     pub bounds: Bounds,
 }
@@ -50,6 +53,7 @@ impl Default for Config {
             default: DeviceSysctls::default(),
             loopback: DeviceSysctls::default(),
             departures: Profile::Linux.departures(),
+            netfilter: NetfilterConfig::default(),
             bounds: Bounds::default(),
         }
     }

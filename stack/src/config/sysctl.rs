@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use super::{Config, ConfigError};
+use crate::conntrack::KnobError;
 
 /// The groups that may open ping sockets, first and last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +91,16 @@ sysctls! {
 }
 
 impl Config {
-    /// Writes `value` to the sysctl `name`, as the kernel would take it: `net.ipv4.<name>` or
-    /// `net.ipv4.conf.{all,default,lo,<interface>}.<name>`.
+    /// Writes `value` to the sysctl `name`, as the kernel would take it: `net.ipv4.<name>`,
+    /// `net.ipv4.conf.{all,default,lo,<interface>}.<name>` or `net.netfilter.<name>`.
     ///
     /// # Errors
     /// If there is no such sysctl or interface, or the kernel would refuse the value.
     pub fn set_sysctl(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
         let unknown = || ConfigError::UnknownSysctl(String::from(name));
+        if name.starts_with("net.netfilter.") || name == "net.nf_conntrack_max" {
+            return self.set_netfilter_sysctl(name, value);
+        }
         let rest = name.strip_prefix("net.ipv4.").ok_or_else(unknown)?;
         if let Some(rest) = rest.strip_prefix("conf.") {
             let (interface, knob) = rest.rsplit_once('.').ok_or_else(unknown)?;
@@ -119,6 +123,16 @@ impl Config {
             *slot = number;
         }
         Ok(())
+    }
+
+    fn set_netfilter_sysctl(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let refused = || ConfigError::SysctlValue { name: name.into(), value: value.into() };
+        let number = number(value).ok_or_else(refused)?;
+        self.netfilter.conntrack.set(name, number).map_err(|error| match error {
+            KnobError::Unknown => ConfigError::UnknownSysctl(name.into()),
+            KnobError::Range { .. } => refused(),
+            KnobError::ReadOnly => ConfigError::ReadOnlySysctl(name.into()),
+        })
     }
 
     /// `net.ipv4.ip_forward`: a change reaches every interface and turns `conf.all.accept_redirects` the other way.
@@ -226,6 +240,10 @@ mod tests {
     #[case::unknown("net.ipv4.nonsense", "1", false)]
     #[case::other_family("net.ipv6.conf.all.forwarding", "1", false)]
     #[case::high_below_low("net.ipv4.ipfrag_high_thresh", "1000", false)]
+    #[case::tracking("net.netfilter.nf_conntrack_udp_timeout", "10", true)]
+    #[case::tracking_max("net.nf_conntrack_max", "10", true)]
+    #[case::tracking_out_of_range("net.netfilter.nf_conntrack_checksum", "2", false)]
+    #[case::tracking_read_only("net.netfilter.nf_conntrack_count", "2", false)]
     #[case::low_above_high("net.ipv4.ipfrag_low_thresh", "5000000", false)]
     fn writes_follow_the_kernel(#[case] name: &str, #[case] value: &str, #[case] accepted: bool) {
         let mut config = Config::new(Profile::Linux);

@@ -38,6 +38,17 @@ pub enum Relation {
     Related,
 }
 
+impl Relation {
+    /// The state as rules name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Established => "established",
+            Self::Related => "related",
+        }
+    }
+}
+
 /// A packet that belongs to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tracked {

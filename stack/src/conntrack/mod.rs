@@ -29,6 +29,8 @@ mod table;
 mod tcp;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tracker;
 mod translation;
 mod tuple;

@@ -6,12 +6,7 @@ use core::net::Ipv4Addr;
 pub(crate) const A: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 2);
 pub(crate) const A2: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 5);
 pub(crate) const B: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
-pub(crate) const B2: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
-pub(crate) const L: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
 pub(crate) const M: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
-pub(crate) const R: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 3);
-pub(crate) const T: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-pub(crate) const T2: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 
 /// The Internet checksum, word by word. RFC 1071 §1.
 pub(crate) fn internet_checksum(octets: &[u8]) -> u16 {
@@ -56,15 +51,6 @@ pub(crate) fn ip_with(
 /// A datagram without options.
 pub(crate) fn ip(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     ip_with(source, destination, protocol, &[], payload)
-}
-
-/// Makes the header checksum right again.
-pub(crate) fn repair(mut datagram: Vec<u8>) -> Vec<u8> {
-    let header_len = usize::from(datagram[0] & 15) * 4;
-    put(&mut datagram, 10, 0);
-    let checksum = internet_checksum(&datagram[..header_len]);
-    put(&mut datagram, 10, checksum);
-    datagram
 }
 
 /// An ICMP message with a right checksum.

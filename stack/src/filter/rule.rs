@@ -147,6 +147,18 @@ pub enum Table {
 }
 
 impl Action {
+    /// What it does, in a word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Drop => "drop",
+            Self::Reject { .. } => "reject",
+            Self::Notrack => "notrack",
+            Self::Zone(_) => "zone",
+            Self::Translate(_) => "translate",
+        }
+    }
+
     /// The table that the rule stands in.
     pub const fn table(&self) -> Table {
         match self {
