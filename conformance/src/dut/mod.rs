@@ -2,6 +2,7 @@
 
 pub mod linux;
 pub mod recorded;
+pub mod reference;
 
 use std::time::Duration;
 
