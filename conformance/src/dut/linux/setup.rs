@@ -68,7 +68,10 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
     for (name, value) in scenario.limits.sysctls() {
         inside.set_sysctl(name, value)?;
     }
-    for (name, value) in &scenario.sysctl {
+    // One knob can bound another (`ipfrag_low_thresh` the high one): what is refused now may be taken after the rest.
+    let is_refused = |(name, value): &(&String, &String)| inside.set_sysctl(name, value).is_err();
+    let refused: Vec<_> = scenario.sysctl.iter().filter(is_refused).collect();
+    for (name, value) in refused {
         inside.set_sysctl(name, value)?;
     }
     let up = LinkChange { up: true, ..LinkChange::default() };
