@@ -1,15 +1,21 @@
 //! The corpus is what its manifest says: no file without an entry, no entry without a file, nothing that grows unseen.
+//! Its probes are traces that say what they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use netassay::capture::CaptureReader;
+use netassay::capture::trace_file::read_trace;
+use netassay::model::{Action, scenario_file};
 use serde::Deserialize;
 
 /// Largest capture, and largest sum of all, in octets.
 const LARGEST_FILE: u64 = 200_000;
 const LARGEST_SUM: u64 = 3_000_000;
+
+/// The probes there were when they were first written, at least.
+const LEAST_PROBES: usize = 420;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +71,32 @@ fn every_entry_says_what_where_and_how() {
 }
 
 #[test]
+fn every_scenario_of_an_entry_has_a_file() {
+    for entry in manifest() {
+        for scenario in entry.scenarios {
+            assert!(scenario_file::by_name(&scenario).is_some(), "{}: no scenario {scenario}", entry.file);
+        }
+    }
+}
+
+#[test]
+fn probes_are_traces_with_a_label_at_each_step() {
+    let root = corpus().join("probes");
+    let probes = files_below(&root);
+    assert!(probes.len() >= LEAST_PROBES, "only {} probes are left", probes.len());
+    for path in probes {
+        let trace = read_trace(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.strip_prefix(&root).expect("it is below").with_extension("");
+        assert_eq!(Path::new(&trace.name), name);
+        assert_eq!(scenario_file::problems(&trace.scenario), [""; 0], "{}", trace.name);
+        assert!(trace.steps.iter().any(|step| step.action != Action::Advance), "{} does nothing", trace.name);
+        let is_labelled =
+            trace.steps.iter().all(|step| step.comment.as_ref().is_some_and(|text| !text.is_empty()));
+        assert!(is_labelled, "{}: a step says nothing", trace.name);
+    }
+}
+
+#[test]
 fn captures_hold_as_many_packets_as_the_manifest_says() {
     let counted: BTreeMap<String, u64> =
         files().into_iter().map(|file| (file.clone(), datagrams(&file).len() as u64)).collect();
@@ -94,6 +126,16 @@ fn captures_hold_no_address_of_anybody() {
             }
         }
     }
+}
+
+/// All files below `folder`, however deep.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("the folder is readable").path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
 }
 
 /// For documentation (RFC 5737), private (RFC 1918), or of no single host.
