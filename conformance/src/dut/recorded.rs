@@ -45,7 +45,7 @@ struct Playing {
     counters: Counters,
     /// What was recorded of the last step.
     last: Option<Observed>,
-    /// The table as last read.
+    /// The table as it last changed.
     conntrack: Vec<ConntrackEntry>,
 }
 
@@ -220,8 +220,8 @@ impl Dut for Recorded {
     }
 
     fn conntrack(&mut self) -> Result<Vec<ConntrackEntry>, DutError> {
-        if self.playing.last.as_ref().is_some_and(|last| last.conntrack.is_none()) {
-            return Err(DutError::Record("the tracking table was not read after this step".to_owned()));
+        if !self.dimensions.contains(Dimension::Conntrack) {
+            return Err(DutError::Record("connection tracking was not recorded".to_owned()));
         }
         Ok(self.playing.conntrack.clone())
     }
@@ -296,6 +296,8 @@ pub struct Recorder<W: Write> {
     /// Counters when they were last read.
     before: Counters,
     now: Counters,
+    /// The tracking table as last stored; it is stored only when it changed.
+    table: Option<Vec<ConntrackEntry>>,
 }
 
 impl Recorder<BufWriter<File>> {
@@ -331,7 +333,7 @@ impl<W: Write> Recorder<W> {
             dut.counters(&mut before)?;
         }
         let writer = TraceWriter::new(out, &header).map_err(write_error)?;
-        Ok(Self { writer, dimensions, now: before.clone(), before })
+        Ok(Self { writer, dimensions, now: before.clone(), before, table: None })
     }
 
     /// Has `dut` take `step` and stores everything it lets out, which is also given back.
@@ -348,7 +350,11 @@ impl<W: Write> Recorder<W> {
             self.before.clone_from(&self.now);
         }
         if self.dimensions.contains(Dimension::Conntrack) {
-            observed.conntrack = Some(dut.conntrack()?);
+            let table = dut.conntrack()?;
+            if self.table.as_ref() != Some(&table) {
+                self.table = Some(table.clone());
+                observed.conntrack = Some(table);
+            }
         }
         self.writer.step(step, Some(&observed)).map_err(write_error)?;
         Ok(observed)

@@ -143,9 +143,12 @@ fn is_pcap(magic: &[u8]) -> bool {
         .any(|number| matches!(number, 0xa1b2_c3d4 | 0xa1b2_3c4d | 0xa1b2_cd34))
 }
 
+/// What stands in an error message about a file that begins so.
 fn hex_or_nothing(octets: &[u8]) -> String {
-    if octets.is_empty() {
-        return "nothing".to_owned();
+    match octets {
+        [] => return "nothing".to_owned(),
+        [0x1f, 0x8b, ..] => return "the magic number of gzip; unpack it first".to_owned(),
+        _ => {}
     }
     octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ")
 }

@@ -159,6 +159,7 @@ fn a_packet_of_an_unknown_interface_is_an_error() {
 #[case::empty(b"", "nothing")]
 #[case::text(b"hello", "68 65 6c 6c")]
 #[case::short(b"\xd4\xc3", "d4 c3")]
+#[case::gzip(b"\x1f\x8b\x08\x00", "the magic number of gzip; unpack it first")]
 fn garbage_is_named(#[case] octets: &[u8], #[case] begins: &str) {
     let file = TestFile::new(octets);
     let error = CaptureReader::open(file.path(), None).err().expect("is refused").to_string();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
 use super::survey::Survey;
+use crate::model::Prefix;
 
 /// Rounds in which single addresses may change sides. Each is linear in the number of flows.
 const ROUNDS: usize = 4;
@@ -87,16 +88,46 @@ fn weight_to(nodes: &[Node], node: &Node, side: bool) -> u64 {
     on_side.map(|(_, packets)| packets).sum()
 }
 
-/// Where most of the traffic of a node with placed neighbors would cross; private addresses inside where it is even.
-fn best_side(nodes: &[Node], node: &Node) -> bool {
+/// How many addresses of each network of 16 and of 8 bits are inside, less those outside: parts of the graph that are
+/// not connected go by the company of their addresses, so that few prefixes tell the sides apart.
+#[derive(Default)]
+struct Company(BTreeMap<Prefix, i64>);
+
+impl Company {
+    fn networks(address: Ipv4Addr) -> [Prefix; 2] {
+        [16, 8].map(|length| Prefix::new(Prefix::new(address, length).network(), length))
+    }
+
+    fn add(&mut self, address: Ipv4Addr, inside: bool) {
+        for network in Self::networks(address) {
+            *self.0.entry(network).or_default() += if inside { 1 } else { -1 };
+        }
+    }
+
+    /// The side that most addresses of the smallest network that tells are on.
+    fn side(&self, address: Ipv4Addr) -> Option<bool> {
+        let counts = Self::networks(address).map(|network| self.0.get(&network).copied().unwrap_or(0));
+        counts.into_iter().find(|count| *count != 0).map(|count| count > 0)
+    }
+}
+
+/// Where most of the traffic of a node with placed neighbors would cross. Where that is even: where its network is,
+/// or across from where its busiest neighbor's is; private addresses inside where nothing tells.
+fn best_side(nodes: &[Node], node: &Node, company: &Company) -> bool {
     let (inside, outside) = (weight_to(nodes, node, true), weight_to(nodes, node, false));
-    if inside == outside { node.address.is_private() } else { outside > inside }
+    if inside != outside {
+        return outside > inside;
+    }
+    let busiest = node.neighbors.iter().max_by_key(|(_, packets)| packets);
+    let across = || busiest.and_then(|(other, _)| company.side(nodes[*other].address)).map(|side| !side);
+    company.side(node.address).or_else(across).unwrap_or_else(|| node.address.is_private())
 }
 
 /// Walks each connected part from its busiest address.
 fn place_all(nodes: &mut [Node]) {
     let mut order: Vec<_> = (0..nodes.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(nodes[*index].packets));
+    let mut company = Company::default();
     let mut queue = VecDeque::new();
     for start in order {
         queue.push_back(start);
@@ -104,7 +135,9 @@ fn place_all(nodes: &mut [Node]) {
             if nodes[index].side.is_some() {
                 continue;
             }
-            nodes[index].side = Some(best_side(nodes, &nodes[index]));
+            let side = best_side(nodes, &nodes[index], &company);
+            company.add(nodes[index].address, side);
+            nodes[index].side = Some(side);
             let unplaced = nodes[index].neighbors.iter().map(|(other, _)| *other);
             queue.extend(unplaced.filter(|other| nodes[*other].side.is_none()).collect::<Vec<_>>());
         }

@@ -239,6 +239,16 @@ fn own_subnets_of_the_router_keep_clear_of_the_capture() {
 }
 
 #[test]
+fn separate_conversations_are_divided_alike() {
+    let pairs: Vec<_> = (0..200_u8)
+        .map(|n| (Ipv4Addr::new(10, n % 7, 0, n), Ipv4Addr::new(192, 168, n % 5, n)))
+        .map(|(a, b)| if a.octets()[3] % 2 == 0 { (a, b) } else { (b, a) })
+        .collect();
+    let plan = Plan::new(&survey(&capture(&pairs)), RoleChoice::Router, Limits::Open);
+    assert_eq!(plan.scenario().routes.len(), 2, "{:?}", plan.scenario().routes);
+}
+
+#[test]
 fn auto_says_what_it_chose() {
     let one_server = capture(&flows(&[("10.0.0.2", "10.0.0.1"), ("10.0.0.3", "10.0.0.1")]));
     let plan = Plan::new(&survey(&one_server), RoleChoice::Auto, Limits::Open);

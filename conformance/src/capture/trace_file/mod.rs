@@ -58,7 +58,7 @@ pub struct Observed {
     pub clock: Option<Clock>,
     /// By how much the counters moved since they were last read, if they were read.
     pub counters: Option<Counters>,
-    /// The connection tracking table after the step, if it was read.
+    /// The connection tracking table after the step, if it was read and had changed.
     pub conntrack: Option<Vec<ConntrackEntry>>,
     /// What an oracle said of it, one line each.
     pub verdicts: Vec<String>,
