@@ -34,6 +34,7 @@ fn hooks_alone_do_as_linux(#[case] file: &str, #[case] packets: usize) {
 #[case::redirects(include_str!("probes/redirects.txt"), 4)]
 #[case::rules(include_str!("probes/rules.txt"), 27)]
 #[case::checksums(include_str!("probes/checksums.txt"), 23)]
+#[case::fragments(include_str!("probes/fragments.txt"), 59)]
 fn the_whole_stack_does_as_linux(#[case] file: &str, #[case] packets: usize) {
     check::<Whole>(file, packets);
 }

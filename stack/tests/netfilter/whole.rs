@@ -34,6 +34,9 @@ fn config(scenario: &str) -> Config {
     let mut config = Config::new(Profile::Linux);
     config.add_interface("lan", [Prefix::new(L, 24)]).unwrap();
     config.add_interface("wan", [Prefix::new(T, 24), Prefix::new(T2, 24)]).unwrap();
+    if scenario.ends_with("narrow") {
+        config.interfaces[1].mtu = 600;
+    }
     let redirects = if scenario.ends_with("redirecting") { "1" } else { "0" };
     for (name, value) in [
         ("net.ipv4.ip_forward", "1"),
