@@ -28,7 +28,7 @@ mod statistics;
 mod table;
 mod tcp;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tracker;

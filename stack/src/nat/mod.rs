@@ -14,6 +14,9 @@ mod related;
 mod rewrite;
 mod translate;
 
+#[cfg(test)]
+mod tests;
+
 pub use range::{Binding, Manip, Range};
 pub use reach::reach;
 pub use translate::{Addresses, Nat, Request, Translation};

@@ -1,0 +1,204 @@
+//! Translating there and back: whatever leaves is restored octet by octet in what answers it or complains about it.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use std::vec::Vec;
+
+use quickcheck::{Arbitrary, Gen, TestResult};
+
+use super::{Addresses, Binding, Range};
+use crate::conntrack::testing::{
+    A, A2, B, M, Tcp, icmp, internet_checksum, ip, query, transport_checksum, udp_with,
+};
+use crate::conntrack::{HashKey, protocol};
+use crate::filter::{Action, Conditions, Rule};
+use crate::hook::{Hook, HookVerdict};
+use crate::interface::InterfaceId;
+use crate::netfilter::{Netfilter, NetfilterConfig, Surroundings};
+use crate::packet::Packet;
+use crate::random::Random;
+use crate::time::Instant;
+
+const T: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const LAN: InterfaceId = InterfaceId(1);
+const WAN: InterfaceId = InterfaceId(2);
+
+struct Own;
+
+impl Addresses for Own {
+    fn towards(&self, _: InterfaceId, _: Ipv4Addr) -> Option<Ipv4Addr> {
+        Some(T)
+    }
+
+    fn first_of(&self, _: InterfaceId) -> Option<Ipv4Addr> {
+        Some(T)
+    }
+}
+
+/// A box that masquerades what leaves by WAN.
+struct Gateway {
+    netfilter: Netfilter,
+    random: Random,
+    now: Instant,
+}
+
+impl Gateway {
+    fn new(range: Range, seed: u64) -> Self {
+        let rule = Rule {
+            hook: Hook::Postrouting,
+            conditions: Conditions { outgoing: Some(WAN), ..Conditions::default() },
+            action: Action::Translate(Binding::Masquerade(range)),
+        };
+        let config = NetfilterConfig { rules: std::vec![rule], ..NetfilterConfig::default() };
+        let netfilter = Netfilter::new(&config, HashKey::from_seed(seed));
+        Self { netfilter, random: Random::new(seed), now: Instant::from_micros(1) }
+    }
+
+    /// Forwards a packet without touching its TTL; `None` if it is dropped.
+    fn forward(&mut self, octets: Vec<u8>, incoming: InterfaceId) -> Option<Vec<u8>> {
+        let outgoing = if incoming == LAN { WAN } else { LAN };
+        let mut packet = Packet { octets, incoming: Some(incoming), ..Packet::default() };
+        for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
+            let outgoing = (hook != Hook::Prerouting).then_some((outgoing, packet.destination()));
+            let mut around = Surroundings {
+                now: self.now,
+                random: &mut self.random,
+                addresses: &Own,
+                outgoing,
+                log: None,
+            };
+            if self.netfilter.pass(hook, &mut packet, &mut around) != HookVerdict::Accept {
+                return None;
+            }
+        }
+        Some(packet.octets)
+    }
+}
+
+/// A first packet from inside: few hosts and ports, so that mappings clash.
+#[derive(Clone, Debug)]
+struct First {
+    source: Ipv4Addr,
+    kind: u8,
+    ports: (u16, u16),
+    data: Vec<u8>,
+    has_checksum: bool,
+    wait: u64,
+}
+
+impl Arbitrary for First {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let mut data = Vec::arbitrary(g);
+        data.truncate(64);
+        Self {
+            source: *g.choose(&[A, A2, Ipv4Addr::new(10, 0, 1, 7)]).unwrap(),
+            kind: u8::arbitrary(g) % 6,
+            ports: (*g.choose(&[0, 1, 600, 5000, 65535]).unwrap(), *g.choose(&[53, 80]).unwrap()),
+            data,
+            has_checksum: u8::arbitrary(g) % 4 != 0,
+            wait: u64::from(u16::arbitrary(g)),
+        }
+    }
+}
+
+impl First {
+    fn protocol(&self) -> u8 {
+        [protocol::UDP, protocol::TCP, protocol::ICMP, protocol::ICMP, protocol::GRE, 99]
+            [usize::from(self.kind)]
+    }
+
+    /// The transport part from `source` to `destination`, as first packet or as its answer; `id` is the port or
+    /// identifier of the inner end.
+    fn segment(&self, source: Ipv4Addr, destination: Ipv4Addr, id: u16, answers: bool) -> Vec<u8> {
+        let ports = if answers { (self.ports.1, id) } else { (id, self.ports.1) };
+        match self.kind {
+            0 => {
+                let mut segment = udp_with(source, destination, ports, &self.data);
+                if !self.has_checksum {
+                    segment[6..8].fill(0);
+                }
+                segment
+            }
+            1 => {
+                let (flags, acknowledgment) = if answers { ("SA", 101) } else { ("S", 0) };
+                Tcp::new(ports, flags, 100, acknowledgment).octets(source, destination)
+            }
+            2 => query(if answers { 0 } else { 8 }, 0, id),
+            3 => query(if answers { 14 } else { 13 }, 0, id),
+            4 => [&[0, 0, 8, 0][..], &[b'x'; 8]].concat(),
+            _ => self.data.clone(),
+        }
+    }
+}
+
+/// The port or identifier that the inner end wears in `datagram`, which goes out.
+fn worn_id(first: &First, datagram: &[u8]) -> u16 {
+    let at = match first.kind {
+        0 | 1 => 20,
+        2 | 3 => 24,
+        _ => return 0,
+    };
+    u16::from_be_bytes([datagram[at], datagram[at + 1]])
+}
+
+/// Whether all checksums of `datagram` are right, as far as its protocol has any.
+fn is_intact(first: &First, datagram: &[u8]) -> bool {
+    let segment = &datagram[20..];
+    let address =
+        |at: usize| Ipv4Addr::new(datagram[at], datagram[at + 1], datagram[at + 2], datagram[at + 3]);
+    let is_sum_right = match first.kind {
+        0 if !first.has_checksum => segment[6..8] == [0, 0],
+        0 | 1 => transport_checksum(address(12), address(16), first.protocol(), segment) == 0,
+        2 | 3 => internet_checksum(segment) == 0,
+        _ => true,
+    };
+    is_sum_right && internet_checksum(&datagram[..20]) == 0
+}
+
+fn check_flow(gateway: &mut Gateway, first: &First) {
+    gateway.now = gateway.now + Duration::from_millis(first.wait);
+    let sent = ip(first.source, B, first.protocol(), &first.segment(first.source, B, first.ports.0, false));
+    let Some(left) = gateway.forward(sent.clone(), LAN) else { return };
+    assert_eq!(left[12..16], T.octets(), "leaves with the address of the gateway");
+    assert!(is_intact(first, &left), "{first:?}: {left:?}");
+
+    let id = worn_id(first, &left);
+    let answer = ip(B, T, first.protocol(), &first.segment(B, T, id, true));
+    let restored =
+        ip(B, first.source, first.protocol(), &first.segment(B, first.source, first.ports.0, true));
+    assert_eq!(gateway.forward(answer, WAN), Some(restored), "{first:?}: the answer");
+
+    let complaint = ip(M, T, protocol::ICMP, &icmp(3, 1, [0; 4], &left));
+    let restored = ip(M, first.source, protocol::ICMP, &icmp(3, 1, [0; 4], &sent));
+    assert_eq!(gateway.forward(complaint, WAN), Some(restored), "{first:?}: the error");
+}
+
+fn is_reversible(seed: u64, random: bool, flows: Vec<First>) -> TestResult {
+    let mut gateway = Gateway::new(Range { random, ..Range::default() }, seed);
+    for first in &flows {
+        check_flow(&mut gateway, first);
+    }
+    TestResult::passed()
+}
+
+#[test]
+fn translation_is_reversible() {
+    let test = is_reversible as fn(u64, bool, Vec<First>) -> TestResult;
+    quickcheck::QuickCheck::new().tests(500).quickcheck(test);
+}
+
+/// Two inner ends that want the same outer one never get it.
+#[test]
+fn mappings_are_unique() {
+    let mut gateway = Gateway::new(Range::default(), 1);
+    let mut worn = std::collections::BTreeSet::new();
+    for host in 0..=255 {
+        let source = Ipv4Addr::new(10, 0, 2, host);
+        let first =
+            First { source, kind: 0, ports: (5000, 53), data: Vec::new(), has_checksum: true, wait: 0 };
+        let sent = ip(source, B, 17, &first.segment(source, B, 5000, false));
+        let left = gateway.forward(sent, LAN).unwrap();
+        assert!(worn.insert(worn_id(&first, &left)), "{source}");
+    }
+    assert!(worn.iter().all(|port| *port >= 1024));
+}
