@@ -163,7 +163,8 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    use crate::conntrack::{ConntrackConfig, HashKey};
+    use crate::conntrack::testing::{A, B, ip, udp};
+    use crate::conntrack::{ConntrackConfig, Entrance, HashKey};
 
     /// Addresses of a pool of eight that the live kernel chose for four destinations, and with `persistent`
     /// (`stack/spec/linux-conntrack-nat.md` §7.4).
@@ -194,5 +195,33 @@ mod tests {
         };
         assert_eq!([100, 101, 102, 103].map(|last| chosen(last, false)), expected);
         assert_eq!([100, 101, 102, 103].map(|last| chosen(last, true)), [persistent; 4]);
+    }
+
+    /// As the live kernel, which looks at 128, 64, 32, 16 and 8 candidates and then gives up.
+    #[test]
+    fn search_of_a_full_range_ends() {
+        let mut conntrack = Conntrack::new(ConntrackConfig::default(), HashKey::from_seed(1));
+        let outside = Ipv4Addr::new(203, 0, 113, 1);
+        let now = crate::time::Instant::from_micros(4000);
+        for port in 3000..4000 {
+            let datagram = ip(outside, B, 17, &udp(outside, B, (port, 53)));
+            let mut attachment = crate::packet::Attachment::NONE;
+            conntrack.classify(now, Entrance::LocalOut, &datagram, 0, &mut attachment);
+            conntrack.confirm(now, &mut attachment);
+        }
+        let original =
+            Tuple { source: A, destination: B, source_id: 5000, destination_id: 53, protocol: protocol::UDP };
+        let mut choice = Choice {
+            conntrack: &mut conntrack,
+            random: &mut Random::new(1),
+            now: now.jiffies(),
+            newcomer: Newcomer { original, zone: 0, tcp: None },
+            range: Range { ids: Some((3000, 3999)), ..Range::address(outside) },
+            manip: Manip::Source,
+        };
+        let chosen = choice.choose(original);
+        assert_eq!(chosen.source, outside);
+        assert!((3000..4000).contains(&chosen.source_id));
+        assert_eq!(conntrack.statistics.found, 248);
     }
 }

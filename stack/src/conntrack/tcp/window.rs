@@ -212,3 +212,65 @@ fn count_repeats(record: &mut TcpRecord, direction: Direction, segment: &Segment
     record.latest.direction = direction;
     record.latest.repeats = 0;
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::super::testing::{A, B, Tcp};
+    use super::super::super::{ConntrackConfig, judgment::Judgment};
+    use super::super::{TcpContext, TcpRecord, open, track};
+    use super::*;
+
+    /// Data from A in an established connection, by offset from what was agreed: the next octet of A is 0 and so is that
+    /// of B. Bounds are those that the live kernel logged (`stack/spec/linux-conntrack-nat.md` §9.21).
+    #[rstest]
+    #[case::next(0, 0, 10, Fit::Accept)]
+    #[case::at_the_limit(8192, 0, 10, Fit::Accept)]
+    #[case::overshoots_a_little(8193, 0, 10, Fit::Ignore)]
+    #[case::overshoots_by_the_window(16_383, 0, 0, Fit::Ignore)]
+    #[case::overshoots_by_more(16_384, 0, 0, Fit::Invalid)]
+    #[case::acknowledges_the_unsent(0, 1, 0, Fit::Invalid)]
+    #[case::repeats_just_inside(-8192, 0, 0, Fit::Accept)]
+    #[case::repeats_just_outside(-8193, 0, 0, Fit::Ignore)]
+    #[case::acknowledges_late(0, -66_000, 0, Fit::Accept)]
+    #[case::acknowledges_too_late(0, -66_001, 0, Fit::Ignore)]
+    fn fit_of(#[case] sequence: i32, #[case] ack: i32, #[case] len: usize, #[case] expected: Fit) {
+        let mut record = established();
+        let data = std::vec![0; len];
+        let sequence = 100_001_u32.wrapping_add_signed(sequence);
+        let acknowledgment = 500_001_u32.wrapping_add_signed(ack);
+        let tcp = Tcp { data: &data, ..Tcp::new((1000, 80), "A", sequence, acknowledgment) };
+        let octets = tcp.octets(A, B);
+        let segment = Segment::new(&octets).unwrap();
+        assert_eq!(judge(&mut record, Direction::Original, &segment, Kind::Ack, false), expected);
+        assert_eq!(judge(&mut established(), Direction::Original, &segment, Kind::Ack, true), Fit::Accept);
+    }
+
+    /// After a handshake with windows of 8192 octets.
+    fn established() -> TcpRecord {
+        let config = ConntrackConfig::default().tcp;
+        let handshake = [
+            (Direction::Original, Tcp::new((1000, 80), "S", 100_000, 0)),
+            (Direction::Reply, Tcp::new((80, 1000), "SA", 500_000, 100_001)),
+            (Direction::Original, Tcp::new((1000, 80), "A", 100_001, 500_001)),
+        ];
+        let mut record = None;
+        for (direction, tcp) in handshake {
+            let octets = tcp.octets(A, B);
+            let segment = Segment::new(&octets).unwrap();
+            let record = record.get_or_insert_with(|| open(&config, &segment).unwrap());
+            let seen_reply = direction == Direction::Original && segment.is_ack();
+            let context = TcpContext {
+                config: &config,
+                direction,
+                seen_reply,
+                assured: false,
+                fixed: false,
+                remaining: 0,
+            };
+            assert!(matches!(track(record, &segment, context), Judgment::Accept(_)));
+        }
+        record.unwrap()
+    }
+}
