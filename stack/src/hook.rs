@@ -8,7 +8,7 @@ use core::mem;
 use core::net::Ipv4Addr;
 
 use crate::config::{Config, Scope};
-use crate::conntrack::{COLLECT_STEP, Event, EventKind, HashKey, Statistics, TcpState, Tracking, Tuple};
+use crate::conntrack::{COLLECT_STEP, EventKind, HashKey, Snapshot, Statistics, TcpState, Tracking, Tuple};
 use crate::counters::{Counter, Counters};
 use crate::drop_reason::DropReason;
 use crate::interface::InterfaceId;
@@ -175,7 +175,7 @@ fn publish<S: Sink>(netfilter: &mut Netfilter, counters: &mut Counters, sink: &m
         }
     }
     while let Some(event) = conntrack.next_event() {
-        sink.conntrack_event(&ConntrackEvent::from(&event));
+        sink.conntrack_event(&ConntrackEvent::of(event.kind.into(), &event.entry));
     }
 }
 
@@ -199,15 +199,21 @@ impl From<Tuple> for ConntrackTuple {
     }
 }
 
-impl From<&Event> for ConntrackEvent {
-    fn from(event: &Event) -> Self {
-        let entry = &event.entry;
+impl From<EventKind> for ConntrackEventKind {
+    fn from(kind: EventKind) -> Self {
+        match kind {
+            EventKind::New => Self::New,
+            EventKind::Update => Self::Update,
+            EventKind::Destroy => Self::Destroy,
+        }
+    }
+}
+
+impl ConntrackEvent {
+    /// What is told of an entry.
+    pub fn of(kind: ConntrackEventKind, entry: &Snapshot) -> Self {
         Self {
-            kind: match event.kind {
-                EventKind::New => ConntrackEventKind::New,
-                EventKind::Update => ConntrackEventKind::Update,
-                EventKind::Destroy => ConntrackEventKind::Destroy,
-            },
+            kind,
             protocol: entry.original.protocol,
             original: entry.original.into(),
             reply: entry.reply.into(),

@@ -7,6 +7,7 @@ use core::net::SocketAddrV4;
 use core::time::Duration;
 
 use crate::config::{Config, ConfigError};
+use crate::conntrack::DumpCursor;
 use crate::counters::{self, Counter, Counters};
 use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
@@ -21,7 +22,7 @@ use crate::ip::{FragmentContext, reassembly_config};
 use crate::outcome::{Notice, Outcome, Refusal};
 use crate::packet::{Packet, PacketLink};
 use crate::random::Random;
-use crate::sink::Sink;
+use crate::sink::{ConntrackEvent, ConntrackEventKind, Sink};
 use crate::socket::{SocketConfig, SocketId, SocketOption, Sockets};
 use crate::time::Instant;
 use crate::transport::ScheduledReport;
@@ -242,6 +243,19 @@ impl Stack {
     /// What is registered at the hooks, to register more.
     pub const fn hooks_mut(&mut self) -> &mut Hooks {
         &mut self.hooks
+    }
+
+    /// Shows the tracked connections at `now`, in the order of their places in the table. Those whose life is over are
+    /// removed on the way.
+    pub fn connections(&mut self, now: Instant, mut show: impl FnMut(&ConntrackEvent)) {
+        self.now = (now + UPTIME).max(self.now);
+        let Some(netfilter) = self.hooks.netfilter_mut() else { return };
+        let mut cursor = Some(DumpCursor::default());
+        while let Some(at) = cursor {
+            cursor = netfilter.conntrack_mut().dump(self.now, at, u32::MAX, |entry| {
+                show(&ConntrackEvent::of(ConntrackEventKind::Update, entry));
+            });
+        }
     }
 
     /// Addresses and routes.

@@ -1,7 +1,9 @@
 //! The reference stack as a DUT: octets in, octets out, in virtual time.
 
 mod config;
+mod rules;
 mod sink;
+mod tracking;
 
 use netassay_stack::config::Profile;
 use netassay_stack::errno::Errno;
@@ -13,8 +15,8 @@ use netassay_stack::{Stack, decision::Decision};
 use self::sink::Collector;
 use super::{Clock, Dut, DutError};
 use crate::model::{
-    Action, ConntrackEntry, Counters, Dimension, Dimensions, LinkKind, Observation, Scenario, SocketAction,
-    SocketError, Step,
+    Action, ConntrackEntry, Counters, Dimensions, LinkKind, Observation, Scenario, SocketAction, SocketError,
+    Step,
 };
 
 /// Octets of an Ethernet header.
@@ -36,6 +38,8 @@ struct World {
     links: Vec<Link>,
     /// By the scenario's numbers; `None` once closed.
     sockets: Vec<Option<SocketId>>,
+    /// When the last step was taken.
+    now: Instant,
 }
 
 /// How frames of an interface are made and read.
@@ -80,7 +84,7 @@ impl Dut for ReferenceDut {
     }
 
     fn dimensions(&self) -> Dimensions {
-        Dimensions::ALL.without(Dimension::Conntrack)
+        Dimensions::ALL
     }
 
     fn open(&mut self, scenario: &Scenario) -> Result<(), DutError> {
@@ -88,7 +92,7 @@ impl Dut for ReferenceDut {
         let config = config::of(scenario, self.profile)?;
         let stack = Stack::new(config, SEED).map_err(|error| DutError::Unsupported(error.to_string()))?;
         let links = scenario.interfaces.iter().map(config::link).collect::<Result<Vec<_>, _>>()?;
-        let mut world = World { stack, links, sockets: Vec::new() };
+        let mut world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO };
         for (number, socket) in scenario.sockets.iter().enumerate() {
             let wanted = config::socket(socket)?;
             let mut nothing = Observation::default();
@@ -122,7 +126,11 @@ impl Dut for ReferenceDut {
     }
 
     fn conntrack(&mut self) -> Result<Vec<ConntrackEntry>, DutError> {
-        Ok(Vec::new())
+        let world = self.world.as_mut().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
+        let mut entries = Vec::new();
+        world.stack.connections(world.now, |shown| entries.push(tracking::entry(shown)));
+        entries.sort();
+        Ok(entries)
     }
 }
 
@@ -135,6 +143,7 @@ impl World {
         log: Option<&mut Vec<Decision>>,
     ) -> Result<(), DutError> {
         let now = Instant::from_micros(u64::try_from(clock.monotonic.as_micros()).unwrap_or(u64::MAX));
+        self.now = now;
         let refused = match &step.action {
             Action::Inject { interface, frame } => {
                 self.inject(*interface, frame, now, clock, observation, log)

@@ -13,10 +13,9 @@ const DEFAULT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 /// The configuration that `scenario` asks for.
 pub(super) fn of(scenario: &Scenario, profile: Profile) -> Result<Config, DutError> {
-    if !scenario.rules.is_empty() || matches!(scenario.role, Role::Conntrack | Role::Nat) {
-        return Err(DutError::Unsupported("rules, connection tracking and translation".to_owned()));
-    }
-    build(scenario, profile).map_err(|error| DutError::Unsupported(error.to_string()))
+    let mut config = build(scenario, profile).map_err(|error| DutError::Unsupported(error.to_string()))?;
+    super::rules::add(scenario, &mut config)?;
+    Ok(config)
 }
 
 /// In the order in which a namespace is set up: knobs of the namespace first, since interfaces copy the defaults.
@@ -79,7 +78,8 @@ fn route(route: &Route, config: &Config) -> Result<config::Route, ConfigError> {
     })
 }
 
-fn prefix(prefix: Prefix) -> StackPrefix {
+/// An address with its prefix.
+pub(super) fn prefix(prefix: Prefix) -> StackPrefix {
     StackPrefix::new(prefix.address, prefix.length)
 }
 

@@ -81,6 +81,10 @@ impl Sink for Collector<'_> {
         self.observation.socket_errors.push(SocketError { socket, errno, queued });
     }
 
+    fn conntrack_event(&mut self, event: &sink::ConntrackEvent) {
+        self.observation.conntrack_events.push(super::tracking::event(event));
+    }
+
     fn wants_decisions(&self) -> bool {
         self.log.is_some()
     }
