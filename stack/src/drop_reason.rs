@@ -150,6 +150,7 @@ drop_reasons! {
     TcpNoSocket, NO_SOCKET, "RFC 9293 §3.10.7.1", "no socket for the TCP segment";
     TcpBacklogFull, NOT_SPECIFIED, "RFC 9293 §3.10.7.2", "too many connections wait at the listening socket";
     TcpUnexpectedSegment, NOT_SPECIFIED, "RFC 9293 §3.10.7", "the TCP endpoint does not accept the segment";
+    IgmpTruncated, NOT_SPECIFIED, "RFC 2236 §2.5", "the IGMP message is too short";
     IgmpChecksumWrong, NOT_SPECIFIED, "RFC 2236 §2.3", "the IGMP checksum is wrong";
     IgmpUnhandled, NOT_SPECIFIED, "RFC 2236 §2.1", "an IGMP message that needs no action";
     PimUnhandled, NOT_SPECIFIED, "RFC 7761 §4.9", "a PIM message that needs no action";

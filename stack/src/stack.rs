@@ -25,7 +25,7 @@ use crate::random::Random;
 use crate::sink::{ConntrackEvent, ConntrackEventKind, Sink};
 use crate::socket::{SocketConfig, SocketId, SocketOption, Sockets};
 use crate::time::Instant;
-use crate::transport::ScheduledReport;
+use crate::transport::Membership;
 
 /// How long the stack has been up at the caller's instant 0. Records that start "a minute ago" need a past; whole
 /// jiffies keep the phase of the caller's clock.
@@ -57,8 +57,8 @@ pub struct Stack {
     pub(crate) global_bucket: GlobalBucket,
     pub(crate) identifications: Identifications,
     pub(crate) reassembly: Reassembler<FragmentContext>,
-    /// IGMP reports that are due.
-    pub(crate) reports: Vec<ScheduledReport>,
+    /// What each interface knows of its IGMP querier, by place of the interface.
+    pub(crate) memberships: Vec<Membership>,
     /// Datagrams of ours that come back, in order.
     pub(crate) backlog: VecDeque<Packet>,
     /// Now, by the stack's own clock: [`UPTIME`] ahead of the caller's.
@@ -85,7 +85,7 @@ impl Stack {
             global_bucket: GlobalBucket::new(),
             identifications: Identifications::new(random.next_u64()),
             reassembly: Reassembler::new(reassembly_config(&config)),
-            reports: Vec::new(),
+            memberships: Vec::new(),
             backlog: VecDeque::new(),
             now: Instant::ZERO + UPTIME,
             midnight_ms: 0,
@@ -93,6 +93,24 @@ impl Stack {
             random,
             config,
         })
+    }
+
+    /// Changes the world; what was learned, counted and opened stays.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself; nothing is changed then.
+    pub fn reconfigure(&mut self, config: Config) -> Result<(), ConfigError> {
+        let mut router = Router::new(&config, 0)?;
+        router.keep_exceptions_of(&mut self.router);
+        self.router = router;
+        self.reassembly.config = reassembly_config(&config);
+        self.config = config;
+        Ok(())
+    }
+
+    /// Forgets learned path MTUs and gateways, as `ip route flush cache` does.
+    pub fn flush_exceptions(&mut self) {
+        self.router.flush_exceptions();
     }
 
     /// Takes in a datagram that came by `interface` in a frame addressed as `link` says, and tells what became of it.
@@ -146,7 +164,7 @@ impl Stack {
         self.drain_backlog(sink);
     }
 
-    /// Opens a socket, sets its options, binds and connects it. A TCP socket without a peer listens.
+    /// Opens a socket, sets its options, binds and connects it. A TCP socket that is bound and has no peer listens.
     ///
     /// # Errors
     /// What the call that failed would return.

@@ -71,14 +71,14 @@ impl Stack {
         self.peers.allow_error_route(self.now, source, &rate)
     }
 
-    /// Whether `source` is told of a better gateway now.
-    pub(crate) fn redirect_allows(&mut self, source: Ipv4Addr) -> bool {
+    /// Whether `source` is to be told of a better gateway now.
+    pub(crate) fn redirect_is_due(&mut self, source: Ipv4Addr) -> bool {
         let sysctls = &self.config.sysctls;
         let rate = RedirectRate {
             load: u64::try_from(sysctls.route_redirect_load).unwrap_or(0),
             number: u8::try_from(sysctls.route_redirect_number).unwrap_or(u8::MAX),
             silence: u64::try_from(sysctls.route_redirect_silence).unwrap_or(0),
         };
-        self.peers.allow_redirect(self.now, source, &rate)
+        self.peers.redirect_is_due(self.now, source, &rate)
     }
 }

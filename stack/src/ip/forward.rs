@@ -86,13 +86,14 @@ impl Stack {
 
     /// Tells the source of a better gateway, now and then.
     fn redirect<S: Sink>(&mut self, packet: &Packet, route: &Route, sink: &mut S) {
-        if !self.redirect_allows(packet.source()) {
+        if !self.redirect_is_due(packet.source()) {
             return self.log(sink, "redirect withheld", "RFC 1812 §4.3.2.8", || Detail::None);
         }
         let gateway = route.next_hop(packet.destination());
         if let Err(rule) = self.send_error(packet, Notice::redirect(gateway), sink) {
             self.log(sink, rule.name(), rule.clause(), || Detail::Address(gateway));
         }
+        self.peers.redirect_sent(self.now, packet.source());
     }
 
     /// Completes the options: addresses of the outgoing interface, the next hop of a source route.

@@ -12,6 +12,8 @@ use crate::ip::route::{OutputRoute, RouteError};
 use crate::sink::Sink;
 use crate::stack::Stack;
 
+/// The protocol number of a raw socket that makes its own headers (`IPPROTO_RAW`).
+const ANY_PROTOCOL: u8 = 255;
 /// Ports that the system gives out: `net.ipv4.ip_local_port_range`.
 const FIRST_EPHEMERAL_PORT: u16 = 32_768;
 const EPHEMERAL_PORTS: u32 = 28_232;
@@ -30,6 +32,7 @@ impl Stack {
             PathMtuDiscovery::Dont
         };
         let mut options = SocketOptions::new(mode);
+        options.header_included = wanted.kind == SocketKind::Raw(ANY_PROTOCOL);
         for option in &wanted.options {
             options.set(*option);
         }
@@ -42,7 +45,7 @@ impl Stack {
             peer: None,
             options,
             identification: self.random.next_u32() as u16,
-            is_listening: wanted.kind == SocketKind::Tcp && wanted.peer.is_none(),
+            is_listening: wanted.kind == SocketKind::Tcp && wanted.local.is_some() && wanted.peer.is_none(),
             connections: Vec::new(),
         };
         let id = self.sockets.insert(socket, self.config.bounds.sockets).ok_or(Errno::NoBuffers)?;

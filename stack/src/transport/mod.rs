@@ -4,5 +4,5 @@ mod igmp;
 mod tcp;
 mod udp;
 
-pub(crate) use igmp::ScheduledReport;
+pub(crate) use igmp::Membership;
 pub(crate) use tcp::append_segment;

@@ -88,7 +88,7 @@ impl PeerRecord {
         allowed
     }
 
-    fn allow_redirect(&mut self, now: i64, rate: &RedirectRate) -> bool {
+    fn redirect_is_due(&mut self, now: i64, rate: &RedirectRate) -> bool {
         if self.elapsed(now) > rate.silence {
             self.tokens = 0;
             self.redirects = 0;
@@ -98,12 +98,12 @@ impl PeerRecord {
             return false;
         }
         let pause = rate.load.checked_shl(u32::from(self.redirects)).unwrap_or(u64::MAX);
-        let allowed = self.redirects == 0 || self.elapsed(now) > pause;
-        if allowed {
-            self.last = now;
-            self.redirects += 1;
-        }
-        allowed
+        self.redirects == 0 || self.elapsed(now) > pause
+    }
+
+    const fn redirect_sent(&mut self, now: i64) {
+        self.last = now;
+        self.redirects = self.redirects.saturating_add(1);
     }
 }
 
@@ -142,10 +142,17 @@ impl Peers {
         self.record_mut(source, now).allow_error_route(now, rate)
     }
 
-    /// Whether a redirect goes to `source` now. It counts as sent even if another rule then forbids it.
-    pub fn allow_redirect(&mut self, now: Instant, source: Ipv4Addr, rate: &RedirectRate) -> bool {
+    /// Whether a redirect to `source` is due now. If it is, it is to be sent and then reported by
+    /// [`Peers::redirect_sent`]: in between, [`Peers::allow_error`] sees the record as it was.
+    pub fn redirect_is_due(&mut self, now: Instant, source: Ipv4Addr, rate: &RedirectRate) -> bool {
         let now = jiffies(now);
-        self.record_mut(source, now).allow_redirect(now, rate)
+        self.record_mut(source, now).redirect_is_due(now, rate)
+    }
+
+    /// A redirect to `source` went out, or another rule forbade it: it counts either way.
+    pub fn redirect_sent(&mut self, now: Instant, source: Ipv4Addr) {
+        let now = jiffies(now);
+        self.record_mut(source, now).redirect_sent(now);
     }
 
     /// What is remembered of `peer`.
@@ -198,6 +205,15 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    /// Sends a redirect if one is due.
+    fn redirect(peers: &mut Peers, now: Instant, rate: &RedirectRate) -> bool {
+        let is_due = peers.redirect_is_due(now, PEER, rate);
+        if is_due {
+            peers.redirect_sent(now, PEER);
+        }
+        is_due
+    }
     use crate::time::MICROS_PER_JIFFY;
 
     const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -276,7 +292,7 @@ mod tests {
     #[test]
     fn redirect_to_a_fresh_peer_empties_its_tokens() {
         let mut peers = Peers::default();
-        assert!(peers.allow_redirect(at(0), PEER, &RedirectRate::default()));
+        assert!(redirect(&mut peers, at(0), &RedirectRate::default()));
         assert_eq!(errors(&mut peers, 0, LIMIT, 5), 0);
         assert_eq!(errors(&mut peers, 250, LIMIT, 5), 1);
     }
@@ -285,19 +301,18 @@ mod tests {
     fn redirect_after_silence_empties_tokens_saved_up() {
         let mut peers = Peers::default();
         assert_eq!(errors(&mut peers, 0, LIMIT, 1), 1);
-        assert!(peers.allow_redirect(at(6000), PEER, &RedirectRate::default()));
+        assert!(redirect(&mut peers, at(6000), &RedirectRate::default()));
         assert_eq!(errors(&mut peers, 6000, LIMIT, 5), 0);
     }
 
     #[test]
     fn redirects_slow_down_and_stop() {
         let (mut peers, rate) = (Peers::default(), RedirectRate::default());
-        let sent: Vec<u64> =
-            (0..6000).filter(|jiffy| peers.allow_redirect(at(*jiffy), PEER, &rate)).collect();
+        let sent: Vec<u64> = (0..6000).filter(|jiffy| redirect(&mut peers, at(*jiffy), &rate)).collect();
         // 5 << n jiffies and one more after each: 0, 44, 128, 292, 616 ms, …
         assert_eq!(sent, [0, 11, 32, 73, 154, 315, 636, 1277, 2558]);
-        assert!(!peers.allow_redirect(at(5999 + 5120), PEER, &rate));
-        assert!(peers.allow_redirect(at(5999 + 5120 + 5121), PEER, &rate));
+        assert!(!redirect(&mut peers, at(5999 + 5120), &rate));
+        assert!(redirect(&mut peers, at(5999 + 5120 + 5121), &rate));
     }
 
     #[test]

@@ -91,6 +91,11 @@ impl Exceptions {
         chain.push(Slot { destination, touched: now, exception });
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.chains.clear();
+    }
+
     fn chain(&self, destination: Ipv4Addr) -> usize {
         let mixed =
             u64::from(destination.to_bits()).wrapping_mul(self.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);

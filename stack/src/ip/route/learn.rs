@@ -25,6 +25,16 @@ pub(crate) struct Redirect {
 }
 
 impl Router {
+    /// Takes over what `other` has learned.
+    pub(crate) fn keep_exceptions_of(&mut self, other: &mut Self) {
+        self.exceptions = core::mem::take(&mut other.exceptions);
+    }
+
+    /// Forgets all that was learned.
+    pub(crate) fn flush_exceptions(&mut self) {
+        self.exceptions.clear();
+    }
+
     /// Takes in that datagrams of `mtu` octets go through to `destination`, whose route is `route`. RFC 1191 §6.3.
     pub(crate) fn learn_mtu(
         &mut self,

@@ -119,9 +119,11 @@ impl Route {
         if self.mtu_metric != 0 { self.mtu_metric } else { self.device_mtu }.min(MAX_MTU)
     }
 
-    /// Whether the destination is one host.
+    /// Whether the datagram is for one host, as far as this system is concerned: a directed broadcast that it merely
+    /// forwards is, to it, like any other datagram.
     pub const fn is_unicast(&self) -> bool {
         !matches!(self.kind, RouteKind::Broadcast | RouteKind::Multicast)
+            || matches!(self.disposition, Disposition::Forward)
     }
 
     /// Next hop towards `destination`.
