@@ -5,6 +5,7 @@
 
 pub mod capture;
 pub mod case;
+pub mod cli;
 pub mod differential;
 pub mod dut;
 pub mod generate;

@@ -1,3 +1,7 @@
 //! The `netassay` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    netassay::cli::run(std::env::args_os())
+}

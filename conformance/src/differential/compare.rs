@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::field::{Field, fields, hex_shortened, kind};
 use super::layout::Layout;
-use super::rule::{Context, FramePair, Rules, conntrack_timeout, frame_order};
+use super::rule::{self, Context, FramePair, Rules, conntrack_timeout, frame_order};
 use crate::model::observation::TrackedTuple;
 use crate::model::{
     ConntrackEntry, ConntrackEvent, CounterId, Counters, Delivery, Dimension, Dimensions, EmittedFrame,
@@ -132,10 +132,10 @@ impl Comparison {
                     let (_, frame, _) = left.remove(at);
                     self.frame(context, index, &a[*i], frame, out);
                 }
-                None => out.push(missing(scenario, index, Some(&a[*i]), None)),
+                None => out.push(missing(context, index, Some(&a[*i]), None)),
             }
         }
-        out.extend(left.into_iter().map(|(index, frame, _)| missing(scenario, index, None, Some(frame))));
+        out.extend(left.into_iter().map(|(index, frame, _)| missing(context, index, None, Some(frame))));
     }
 
     fn frame(
@@ -164,8 +164,11 @@ impl Comparison {
         if masked_a == masked_b {
             return;
         }
-        let values = [fields(&a.octets, link), fields(&b.octets, link)].map(BTreeMap::from_iter);
-        for path in differing(&fields(masked_a, link), &fields(masked_b, link)) {
+        // Values are those of the masked frames: what was drawn at random stays out of reports.
+        let found = [fields(masked_a, link), fields(masked_b, link)];
+        let paths = differing(&found[0], &found[1]);
+        let values = found.map(BTreeMap::from_iter);
+        for path in paths {
             let value = |side: usize| values[side].get(&path).cloned().unwrap_or_default();
             let class = match path.rsplit('.').next() {
                 // Types and codes are names, not amounts.
@@ -282,19 +285,17 @@ fn whole_seconds(elapsed: Duration) -> u32 {
 }
 
 fn missing(
-    scenario: &Scenario,
+    context: &Context<'_>,
     index: usize,
     a: Option<&EmittedFrame>,
     b: Option<&EmittedFrame>,
 ) -> Difference {
+    let scenario = context.scenario;
     let text = |frame: Option<&EmittedFrame>| {
         frame.map_or(String::new(), |frame| {
             let interface = scenario.interfaces.get(frame.interface).map_or("?", |interface| &interface.name);
-            format!(
-                "{} on {interface}: {}",
-                kind(&frame.octets, link(scenario, frame)),
-                hex_shortened(&frame.octets)
-            )
+            let octets = rule::blank(context, frame);
+            format!("{} on {interface}: {}", kind(&octets, link(scenario, frame)), hex_shortened(&octets))
         })
     };
     let side = if a.is_some() { "only A" } else { "only B" };

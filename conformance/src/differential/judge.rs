@@ -1,6 +1,7 @@
 //! From differences to verdicts: asks the ledger, groups by cause, counts, and makes the row of a capture.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::cause::{Causes, Found};
 use super::compare::Difference;
@@ -8,10 +9,11 @@ use super::field::hex;
 use super::fingerprint::{Fingerprint, without_positions};
 use super::ledger::{Ledger, Subject, Usage};
 use super::pairing::{Finding, Listener};
+use super::rule::{self, Context};
 use super::stimulus::Stimulus;
 use crate::model::{
-    Action, CaptureResult, Counters, Dimension, Divergence, Observation, PacketVerdict, Scenario, Skip, Step,
-    Verdict,
+    Action, CaptureResult, Counters, Dimension, Divergence, EmittedFrame, Observation, PacketVerdict,
+    Scenario, Skip, Step, Verdict,
 };
 
 /// How many verdicts besides agreement a run keeps. All are counted; beyond this they are not listed.
@@ -165,7 +167,7 @@ impl Listener for Judge<'_> {
     }
 }
 
-/// A divergence written out.
+/// A divergence written out, with nothing in it that was drawn at random.
 fn divergence(
     scenario: &Scenario,
     place: &Place,
@@ -180,7 +182,10 @@ fn divergence(
         _ => Default::default(),
     };
     let frames = |seen: &Observation| -> Vec<(String, String)> {
-        seen.frames.iter().map(|frame| (name(frame.interface), hex(&frame.octets))).collect()
+        let context = finding.step.map(|step| Context::new(scenario, step, Duration::ZERO));
+        let octets = |frame: &EmittedFrame| context.as_ref().map(|context| rule::blank(context, frame));
+        let hex = |frame: &EmittedFrame| hex(octets(frame).as_ref().unwrap_or(&frame.octets));
+        seen.frames.iter().map(|frame| (name(frame.interface), hex(frame))).collect()
     };
     let drops =
         |seen: &Observation| -> Vec<String> { seen.drops.iter().map(|drop| drop.reason.clone()).collect() };

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use super::checksum::Covered;
+use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
-use crate::differential::layout::protocol;
+use crate::differential::layout::{Layout, protocol};
 use crate::model::{Action, Role, SocketAction, SocketKind};
 
 /// What `netassay list rules` says.
@@ -55,7 +55,7 @@ impl Identification {
     pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
         let at = pair.layout.ip + 4;
         let (a, b) = pair.u16(at);
-        let fits = match source_of_number(context, pair) {
+        let fits = match source_of_number(context, pair.a, &pair.layout, [a, b]) {
             Source::Elsewhere => return,
             Source::Hashed => self.renames(pair, a, b) && self.zeros_are_rare(a, b),
             Source::Connection => self.keeps_distance(pair, a, b),
@@ -110,18 +110,28 @@ enum Source {
     Connection,
 }
 
-fn source_of_number(context: &Context<'_>, pair: &FramePair<'_>) -> Source {
-    let layout = pair.layout;
-    if !context.is_local(layout.source(pair.a)) {
+/// Masks the identification of one frame if its sender was free to choose it.
+pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
+    let number = layout.identification(frame);
+    if source_of_number(context, frame, layout, [number; 2]) != Source::Elsewhere {
+        checksum::mask(frame, layout.ip + 4..layout.ip + 6, Covered::new(layout.ip, layout.ip + 10));
+    }
+}
+
+/// Who chose the identification of `frame`, which is one of `numbers`.
+fn source_of_number(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> Source {
+    if !context.is_local(layout.source(frame)) {
         return Source::Elsewhere;
     }
-    match (&context.step.action, layout.protocol(pair.a)) {
+    match (&context.step.action, layout.protocol(frame)) {
         (Action::Socket { socket, action }, _) => of_socket(context, *socket, action),
-        (_, protocol::ICMP) if !layout.dont_fragment(pair.a) && is_made_here(context, pair) => Source::Hashed,
-        // Segments of local connections; RST and SYN-ACK have DF and identification zero on both sides.
-        (_, protocol::TCP) if !context.scenario.sockets.is_empty() && layout.identification(pair.a) != 0 => {
-            Source::Connection
+        (_, protocol::ICMP)
+            if !layout.dont_fragment(frame) && is_made_here(context, frame, layout, numbers) =>
+        {
+            Source::Hashed
         }
+        // Segments of local connections; RST and SYN-ACK have DF and identification zero on both sides.
+        (_, protocol::TCP) if !context.scenario.sockets.is_empty() && numbers[0] != 0 => Source::Connection,
         _ => Source::Elsewhere,
     }
 }
@@ -141,13 +151,11 @@ fn of_socket(context: &Context<'_>, index: usize, action: &SocketAction) -> Sour
 }
 
 /// Whether an ICMP message from a local address was made by the DUT and not forwarded under a translated address.
-fn is_made_here(context: &Context<'_>, pair: &FramePair<'_>) -> bool {
+fn is_made_here(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> bool {
     let Some((stimulus, arrived)) = context.stimulus else { return true };
-    let Some(sent) = pair.layout.icmp_type(pair.a) else {
+    let Some(sent) = layout.icmp_type(frame) else {
         // A later fragment: its first one was judged by its type, this one can only be told by its number.
-        let (a, b) = pair.u16(pair.layout.ip + 4);
-        let number = arrived.identification(stimulus);
-        return context.scenario.role != Role::Nat || (a != number && b != number);
+        return context.scenario.role != Role::Nat || !numbers.contains(&arrived.identification(stimulus));
     };
     let request = match sent {
         0 => 8,

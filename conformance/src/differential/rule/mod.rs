@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::layout::Layout;
-use crate::model::{Action, Scenario, Step};
+use crate::model::{Action, EmittedFrame, LinkKind, Scenario, Step};
 
 /// What `netassay list rules` says of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -120,6 +120,21 @@ impl FramePair<'_> {
         checksum::mask(self.a, field.clone(), sum);
         checksum::mask(self.b, field, sum);
     }
+}
+
+/// Sets to zero in one frame whatever rules leave free, so that a report does not depend on what was drawn. Checksums
+/// are adjusted.
+pub fn blank(context: &Context<'_>, frame: &EmittedFrame) -> Vec<u8> {
+    let mut octets = frame.octets.clone();
+    let link =
+        context.scenario.interfaces.get(frame.interface).map_or(LinkKind::Ip, |interface| interface.link);
+    if let Some(layout) = Layout::of(&octets, link) {
+        nat_port::blank(context, &mut octets, &layout);
+        tcp_sequence::blank(context, &mut octets, &layout);
+        identification::blank(context, &mut octets, &layout);
+        timestamp::blank(&mut octets, &layout);
+    }
+    octets
 }
 
 /// The rules with what they remember over a trace.

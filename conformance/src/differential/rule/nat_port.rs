@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-use super::checksum::Covered;
+use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
 use crate::differential::layout::{Layout, protocol};
 use crate::model::{Role, RuleAction};
@@ -32,17 +32,11 @@ pub struct NatPort {
 impl NatPort {
     /// Masks the port if both sides drew it.
     pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
-        if context.scenario.role != Role::Nat {
-            return;
-        }
         let layout = pair.layout;
+        let Some((field, sum, original)) = drawn(context, pair.a, &layout) else { return };
         let protocol = layout.protocol(pair.a);
-        let Some((field, sum)) = port_field(pair.a, &layout) else { return };
-        let Some((stimulus, arrived)) = context.stimulus else { return };
-        let Some((original, _)) = port_field(stimulus, &arrived) else { return };
-        let original = u16::from_be_bytes([stimulus[original], stimulus[original + 1]]);
         let (a, b) = pair.u16(field);
-        if a == b || a == original || b == original || arrived.protocol(stimulus) != protocol {
+        if a == b || a == original || b == original {
             return;
         }
         let remote = layout.destination(pair.a);
@@ -61,6 +55,24 @@ impl NatPort {
         *self.forth.entry((protocol, remote, a)).or_insert(b) == b
             && *self.back.entry((protocol, remote, b)).or_insert(a) == a
     }
+}
+
+/// Masks the port of one frame if NAT drew it.
+pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
+    if let Some((field, sum, original)) = drawn(context, frame, layout)
+        && frame[field..field + 2] != original.to_be_bytes()
+    {
+        checksum::mask(frame, field..field + 2, sum);
+    }
+}
+
+/// Where in a forwarded frame the port is that NAT may have drawn, the checksum over it, and the port it came with.
+fn drawn(context: &Context<'_>, frame: &[u8], layout: &Layout) -> Option<(usize, Covered, u16)> {
+    let (stimulus, arrived) = context.stimulus.filter(|_| context.scenario.role == Role::Nat)?;
+    let (field, sum) = port_field(frame, layout)?;
+    let (original, _) = port_field(stimulus, &arrived)?;
+    let original = u16::from_be_bytes([stimulus[original], stimulus[original + 1]]);
+    (arrived.protocol(stimulus) == layout.protocol(frame)).then_some((field, sum, original))
 }
 
 /// Where source port or query identifier and the checksum over it are; `None` where there is none.

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::checksum::Covered;
+use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
-use crate::differential::layout::protocol;
+use crate::differential::layout::{Layout, protocol};
 use crate::model::SocketKind;
 
 /// What `netassay list rules` says.
@@ -29,16 +29,9 @@ impl TcpSequence {
     /// Masks the sequence number of a segment from a local socket if it fits the SYN's.
     pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
         let layout = pair.layout;
+        let Some((at, sum)) = place(context, pair.a, &layout) else { return };
         let segment = layout.payload();
-        if layout.protocol(pair.a) != protocol::TCP
-            || layout.end < segment + 20
-            || layout.fragment_offset(pair.a) != 0
-            || !context.scenario.sockets.iter().any(|socket| socket.kind == SocketKind::Tcp)
-            || !context.is_local(layout.source(pair.a))
-        {
-            return;
-        }
-        let (a, b) = pair.u32(segment + 4);
+        let (a, b) = pair.u32(at);
         let flags = pair.a[segment + 13];
         let distance = b.wrapping_sub(a);
         let mut flow: Flow = Default::default();
@@ -50,9 +43,29 @@ impl TcpSequence {
             _ => self.0.get(&flow) == Some(&distance),
         };
         if fits && distance != 0 {
-            pair.mask(segment + 4..segment + 8, Covered::new(segment, segment + 16));
+            pair.mask(at..at + 4, sum);
         }
     }
+}
+
+/// Masks the sequence number of one frame if it comes from a local socket.
+pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
+    if let Some((at, sum)) = place(context, frame, layout)
+        && frame[layout.payload() + 13] & RST == 0
+    {
+        checksum::mask(frame, at..at + 4, sum);
+    }
+}
+
+/// Where the sequence number of a segment from a local socket is, and the checksum over it.
+fn place(context: &Context<'_>, frame: &[u8], layout: &Layout) -> Option<(usize, Covered)> {
+    let segment = layout.payload();
+    let is_from_socket = layout.protocol(frame) == protocol::TCP
+        && layout.end >= segment + 20
+        && layout.fragment_offset(frame) == 0
+        && context.scenario.sockets.iter().any(|socket| socket.kind == SocketKind::Tcp)
+        && context.is_local(layout.source(frame));
+    is_from_socket.then(|| (segment + 4, Covered::new(segment, segment + 16)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Times of day: ICMP timestamp replies and the IP timestamp option.
 
-use super::checksum::Covered;
+use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
 use crate::differential::layout::{Layout, options};
 
@@ -18,62 +18,83 @@ const SLACK_MS: u32 = 10;
 const DAY_MS: u32 = 86_400_000;
 const TIMESTAMP_OPTION: u8 = 68;
 
+/// At most ten times fit into a header, and two into a message; a message with a quoted header has none of its own.
+const MOST_TIMES: usize = 20;
+
 /// Masks times that are near enough to each other.
 pub fn apply(context: &Context<'_>, pair: &mut FramePair<'_>) {
     let bound = SLACK_MS.saturating_add(u32::try_from(context.elapsed.as_millis()).unwrap_or(u32::MAX));
-    let layout = pair.layout;
-    option_times(pair, &layout, Covered::new(layout.ip, layout.ip + 10), bound);
-    let message = layout.payload();
-    let message_sum = Covered::new(message, message + 2);
-    match layout.icmp_type(pair.a) {
-        Some(14) if layout.end >= message + 20 => {
-            for at in [message + 12, message + 16] {
-                mask_time(pair, at, message_sum, bound);
-            }
-        }
-        // The checksum of a quoted header is stale when the options were updated (spec/linux-ipv4-icmp.md §3.2), so
-        // it is compared as it stands.
-        Some(_) => {
-            if let Some(quote) = layout.quote(pair.a).filter(|quote| Some(*quote) == layout.quote(pair.b)) {
-                option_times(pair, &quote, message_sum, bound);
-            }
-        }
-        None => {}
-    }
-}
-
-/// Masks the times in the timestamp options of one header.
-fn option_times(pair: &mut FramePair<'_>, header: &Layout, sum: Covered, bound: u32) {
-    if header.header_len == 20 || pair.same(header.ip + 20..header.payload()) {
+    let times = Times::of(pair.a, &pair.layout);
+    if times != Times::of(pair.b, &pair.layout) {
         return;
     }
-    // At most ten times fit into a header.
-    let mut times = [0_usize; 10];
-    let mut count = 0;
-    for option in options(pair.a, header).filter(|option| option.kind == TIMESTAMP_OPTION && option.len > 4) {
-        if !pair.same(option.at..option.at + 4) {
-            return;
+    for (at, sum) in times.iter() {
+        let (a, b) = pair.u32(at);
+        let apart = a.abs_diff(b);
+        if a != b && a < DAY_MS && b < DAY_MS && apart.min(DAY_MS - apart) <= bound {
+            pair.mask(at..at + 4, sum);
         }
-        let (first, stride) = if pair.a[option.at + 3] & 0x0f == 0 { (4, 4) } else { (8, 8) };
-        for offset in (first..).step_by(stride).take_while(|offset| offset + 4 <= option.len) {
-            if count < times.len() {
-                times[count] = option.at + offset;
-                count += 1;
-            }
-        }
-    }
-    for at in &times[..count] {
-        mask_time(pair, *at, sum, bound);
     }
 }
 
-fn mask_time(pair: &mut FramePair<'_>, at: usize, sum: Covered, bound: u32) {
-    let (a, b) = pair.u32(at);
-    if a != b && a < DAY_MS && b < DAY_MS {
-        let apart = a.abs_diff(b);
-        if apart.min(DAY_MS - apart) <= bound {
-            pair.mask(at..at + 4, sum);
+/// Masks all times of one frame.
+pub(super) fn blank(frame: &mut [u8], layout: &Layout) {
+    for (at, sum) in Times::of(frame, layout).iter() {
+        checksum::mask(frame, at..at + 4, sum);
+    }
+}
+
+/// Where in a frame times are, each with the checksum over it.
+#[derive(Debug, PartialEq, Eq)]
+struct Times {
+    found: [Option<(usize, Covered)>; MOST_TIMES],
+    count: usize,
+}
+
+impl Times {
+    fn of(frame: &[u8], layout: &Layout) -> Self {
+        let mut times = Self { found: [None; MOST_TIMES], count: 0 };
+        times.in_options(frame, layout, Covered::new(layout.ip, layout.ip + 10));
+        let message = layout.payload();
+        let sum = Covered::new(message, message + 2);
+        match layout.icmp_type(frame) {
+            Some(14) if layout.end >= message + 20 => {
+                times.add(message + 12, sum);
+                times.add(message + 16, sum);
+            }
+            // The checksum of a quoted header is stale when the options were updated (spec/linux-ipv4-icmp.md §3.2), so
+            // it is compared as it stands.
+            Some(_) => {
+                if let Some(quote) = layout.quote(frame) {
+                    times.in_options(frame, &quote, sum);
+                }
+            }
+            None => {}
         }
+        times
+    }
+
+    /// Adds the times in the timestamp options of one header.
+    fn in_options(&mut self, frame: &[u8], header: &Layout, sum: Covered) {
+        for option in
+            options(frame, header).filter(|option| option.kind == TIMESTAMP_OPTION && option.len > 4)
+        {
+            let (first, stride) = if frame[option.at + 3] & 0x0f == 0 { (4, 4) } else { (8, 8) };
+            for offset in (first..).step_by(stride).take_while(|offset| offset + 4 <= option.len) {
+                self.add(option.at + offset, sum);
+            }
+        }
+    }
+
+    fn add(&mut self, at: usize, sum: Covered) {
+        if let Some(free) = self.found.get_mut(self.count) {
+            *free = Some((at, sum));
+            self.count += 1;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, Covered)> + '_ {
+        self.found[..self.count].iter().copied().flatten()
     }
 }
 

@@ -1,0 +1,256 @@
+//! A run over captures and scenarios.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::super::dut::Made;
+use super::super::failure::Failure;
+use super::super::progress::Progress;
+use super::super::scenario::ScenarioChoice;
+use super::row::CaptureSteps;
+use super::{Pair, Selection};
+use crate::capture::{CaptureError, Plan};
+use crate::differential::judge::{Collection, Judge, Place};
+use crate::differential::ledger::{Duts, Ledger};
+use crate::differential::pairing::{Drive, Replay, ReplayError};
+use crate::dut::DutError;
+use crate::model::outcome::SCHEMA;
+use crate::model::{CaptureResult, Dimension, Dimensions, Role, RunResult, Scenario, Skip, Totals};
+use crate::report::order;
+
+/// One capture under one scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job<'j> {
+    /// Place in the whole run, however it is partitioned.
+    pub(super) position: u64,
+    pub(super) path: &'j Path,
+    pub(super) scenario: &'j ScenarioChoice,
+}
+
+/// What is the same for all jobs of a run.
+pub(super) struct Run<'r> {
+    pub(super) selection: &'r Selection,
+    pub(super) pair: &'r Pair,
+    pub(super) stop: &'r AtomicBool,
+}
+
+/// What came of a run.
+pub(super) struct RunOutcome {
+    pub(super) result: RunResult,
+    /// Why it ended before all jobs were done, or what was wrong with an input.
+    pub(super) failure: Option<Failure>,
+    pub(super) is_interrupted: bool,
+}
+
+impl Run<'_> {
+    /// Does all jobs on two DUTs.
+    pub(super) fn over(
+        &self,
+        jobs: &[Job<'_>],
+        (a, b): (&mut Made, &mut Made),
+        ledger: Ledger,
+        progress: &mut Progress,
+    ) -> RunOutcome {
+        let names = [a.dut.name(), a.dut.version(), b.dut.name(), b.dut.version()];
+        let missing = missing(a, b);
+        let duts = Duts { a: (&names[0], &names[1]), b: (&names[2], &names[3]) };
+        let mut collection = Collection::new(ledger.for_duts(duts));
+        let mut replay = Replay::new(Drive::new(&mut *a.dut, &mut *b.dut));
+        let dimensions = replay.drive().dimensions();
+        let (mut rows, mut failure) = (Vec::new(), None);
+        for job in jobs {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            progress.begin(&job.path.display().to_string(), job.scenario.name());
+            let started = Instant::now();
+            let (mut row, problem) = self.job(job, dimensions, &mut replay, &mut collection);
+            row.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let is_fatal = matches!(problem, Some(Failure::Environment(_)));
+            // Of several bad inputs the first is told at the end; each has its row.
+            failure = if is_fatal { problem } else { failure.or(problem) };
+            if !is_fatal || row.compared > 0 {
+                progress.done(&row);
+                rows.push(row);
+            }
+            if is_fatal {
+                break;
+            }
+        }
+        let is_interrupted = self.stop.load(Ordering::Relaxed);
+        let result = self.result(rows, collection, dimensions, missing, &names);
+        RunOutcome { result, failure, is_interrupted }
+    }
+
+    /// Does one job. A failure is that of an input or of the environment; everything else is in the row.
+    fn job(
+        &self,
+        job: &Job<'_>,
+        dimensions: Dimensions,
+        replay: &mut Replay<'_>,
+        collection: &mut Collection,
+    ) -> (CaptureResult, Option<Failure>) {
+        let planned = job
+            .scenario
+            .plan(job.path, &self.selection.options(), self.selection.limits())
+            .and_then(|plan| Ok((plan.clone(), CaptureSteps::new(plan)?)));
+        match planned {
+            Ok((plan, steps)) => self.planned(job, &plan, steps, dimensions, replay, collection),
+            Err(error) => {
+                let row = unreadable(job, &error);
+                (row, Some(Failure::Input(error.to_string())))
+            }
+        }
+    }
+
+    fn planned(
+        &self,
+        job: &Job<'_>,
+        plan: &Plan,
+        mut steps: CaptureSteps,
+        dimensions: Dimensions,
+        replay: &mut Replay<'_>,
+        collection: &mut Collection,
+    ) -> (CaptureResult, Option<Failure>) {
+        let scenario = &**plan.scenario();
+        let place = Place {
+            position: job.position,
+            capture: job.path.display().to_string(),
+            command: self.command(job),
+        };
+        let dimensions = relevant(dimensions, scenario);
+        let mut judge = Judge::new(scenario, &place, collection);
+        let replayed = replay.run(scenario, dimensions, &mut steps, &mut judge, self.stop);
+        let tally = steps.tally();
+        let mut skips = tally.skips;
+        if replayed.left > 0 {
+            skips.push(Skip { reason: "not-replayed".to_owned(), packets: replayed.left });
+        }
+        let notes = plan.notes().iter().cloned().chain(tally.notes).collect();
+        let mut row = judge.finish(replayed.compared, skips, notes);
+        assert_eq!(row.packets, tally.packets, "every packet read is compared or skipped: {}", place.capture);
+        row.error = replayed.error.as_ref().map(ToString::to_string);
+        if replayed.error.is_none() && !replayed.stopped {
+            collection.usage.replayed(&collection.ledger, &place.capture, scenario, dimensions);
+        }
+        let failure = match replayed.error {
+            Some(ReplayError::Dut(error)) if matches!(error.source, DutError::Environment { .. }) => {
+                Some(Failure::of_dut(&error.dut, &error.source))
+            }
+            Some(ReplayError::Source(error)) => Some(Failure::Input(error.to_string())),
+            _ => None,
+        };
+        (row, failure)
+    }
+
+    /// The command that does one job again.
+    fn command(&self, job: &Job<'_>) -> String {
+        let mut words = vec!["netassay".to_owned(), "diff".to_owned()];
+        for (option, name, default) in [("--a", &self.pair.a, "reference"), ("--b", &self.pair.b, "linux")] {
+            let name = name.to_string();
+            if name != default {
+                words.extend([option.to_owned(), name]);
+            }
+        }
+        words.extend(["--scenario".to_owned(), job.scenario.name().to_owned()]);
+        words.extend(self.selection.arguments());
+        words.push(job.path.display().to_string());
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn result(
+        &self,
+        rows: Vec<CaptureResult>,
+        collection: Collection,
+        dimensions: Dimensions,
+        missing: BTreeMap<String, String>,
+        [name_a, version_a, name_b, version_b]: &[String; 4],
+    ) -> RunResult {
+        let Collection { ledger, usage, causes, .. } = collection;
+        let mut causes = causes.finish();
+        causes.sort_by(order::causes);
+        let mut totals = Totals::default();
+        rows.iter().for_each(|row| order::add_row(&mut totals, row));
+        RunResult {
+            schema: SCHEMA,
+            netassay: env!("CARGO_PKG_VERSION").to_owned(),
+            a: format!("{name_a} {version_a}"),
+            b: format!("{name_b} {version_b}"),
+            dimensions: dimensions.iter().collect(),
+            missing,
+            totals,
+            causes,
+            captures: rows,
+            ledger: usage.used().filter_map(|id| Some((id.to_owned(), ledger.note(id)?))).collect(),
+            stale_ledger: usage.stale(),
+            partition: None,
+            elapsed_ms: 0,
+        }
+    }
+}
+
+/// The dimensions that say something in `scenario`: connection tracking only where there is any.
+fn relevant(dimensions: Dimensions, scenario: &Scenario) -> Dimensions {
+    let tracks = matches!(scenario.role, Role::Conntrack | Role::Nat) || !scenario.rules.is_empty();
+    if tracks { dimensions } else { dimensions.without(Dimension::Conntrack) }
+}
+
+/// Dimensions that are not compared, and why.
+fn missing(a: &Made, b: &Made) -> BTreeMap<String, String> {
+    let lacking = |made: &Made, dimension: Dimension| {
+        (!made.dut.dimensions().contains(dimension)).then(|| match made.reasons.get(&dimension) {
+            Some(why) => format!("{}: {why}", made.dut.name()),
+            None => format!("{} does not show it", made.dut.name()),
+        })
+    };
+    let why =
+        |dimension| [lacking(a, dimension), lacking(b, dimension)].into_iter().flatten().collect::<Vec<_>>();
+    Dimension::ALL
+        .into_iter()
+        .map(|dimension| (dimension.to_string(), why(dimension).join("; ")))
+        .filter(|(_, why)| !why.is_empty())
+        .collect()
+}
+
+/// The row of a capture that could not even be surveyed.
+fn unreadable(job: &Job<'_>, error: &CaptureError) -> CaptureResult {
+    CaptureResult {
+        position: job.position,
+        capture: job.path.display().to_string(),
+        scenario: job.scenario.name().to_owned(),
+        notes: Vec::new(),
+        interfaces: Vec::new(),
+        packets: 0,
+        compared: 0,
+        agree: 0,
+        explained: 0,
+        diverge: 0,
+        skips: Vec::new(),
+        verdicts: Vec::new(),
+        error: Some(error.to_string()),
+        elapsed_ms: 0,
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("a/b-c.pcap"), "a/b-c.pcap");
+        assert_eq!(quoted("icmp and host 10.0.0.1"), "'icmp and host 10.0.0.1'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,71 @@
+//! The `netassay` command: one file per subcommand. This is the only module that knows both DUTs and reports.
+
+mod compare;
+mod diff;
+mod dut;
+mod failure;
+mod inputs;
+mod interrupt;
+mod list;
+mod merge;
+mod output;
+mod progress;
+mod scenario;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+
+/// Assay an IPv4/ICMP stack: against the RFCs, against the Linux kernel, and against a fuzzer.
+///
+/// Exit status: 0 all agreed or passed, 1 something diverged or failed, 2 bad usage or input, 3 the environment lacks
+/// something (`netassay doctor` says what), 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "netassay", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Diff(diff::Args),
+    Compare(compare::Args),
+    Merge(merge::Args),
+    List(list::Args),
+}
+
+/// Everything went well, or what was found is nothing to worry about.
+const ALL_WELL: u8 = 0;
+/// Something diverged, failed or changed.
+const FOUND_SOMETHING: u8 = 1;
+/// Ended by a signal, as shells report it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the command line `arguments`, program name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let outcome = match cli.command {
+        Command::Diff(args) => diff::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::List(args) => list::run(&args),
+    };
+    outcome.map_or_else(
+        |failure| {
+            eprintln!("netassay: {failure}");
+            ExitCode::from(failure.exit_code())
+        },
+        ExitCode::from,
+    )
+}
