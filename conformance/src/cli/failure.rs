@@ -34,7 +34,7 @@ impl Failure {
                 Self::Environment(format!("{text} (`netassay doctor` says more)"))
             }
             DutError::Io { .. } => Self::Environment(text),
-            DutError::Unsupported(_) => Self::Input(text),
+            DutError::Unsupported(_) | DutError::Record(_) => Self::Input(text),
             DutError::Gone(_) => Self::Dut(text),
         }
     }

@@ -11,12 +11,12 @@ mod merge;
 mod output;
 mod progress;
 mod scenario;
+mod steps;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
 
 /// Assay an IPv4/ICMP stack: against the RFCs, against the Linux kernel, and against a fuzzer.
 ///

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::field::protocol_name;
 use super::layout::{Layout, options};
-use crate::model::{Action, Scenario, SocketAction, Step};
+use crate::model::{Action, RouteKind, Scenario, SocketAction, Step};
 
 /// What an address is to a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
@@ -31,11 +31,20 @@ pub enum AddressClass {
     Elsewhere,
 }
 
+/// Whether `address` is one that the DUT takes as its own: an address of an interface, in a local route, or loopback.
+pub fn is_own(address: Ipv4Addr, scenario: &Scenario) -> bool {
+    let mut addresses = scenario.interfaces.iter().flat_map(|interface| &interface.addresses);
+    let mut local_routes = scenario.routes.iter().filter(|route| route.kind == RouteKind::Local);
+    address.is_loopback()
+        || addresses.any(|own| own.address == address)
+        || local_routes.any(|route| route.to.contains(address))
+}
+
 impl AddressClass {
     /// The class of `address` in `scenario`.
     pub fn of(address: Ipv4Addr, scenario: &Scenario) -> Self {
         let own = || scenario.interfaces.iter().flat_map(|interface| &interface.addresses);
-        if own().any(|own| own.address == address) {
+        if !address.is_loopback() && is_own(address, scenario) {
             Self::Local
         } else if address.is_broadcast() {
             Self::LimitedBroadcast

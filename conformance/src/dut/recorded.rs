@@ -33,12 +33,18 @@ pub struct Recorded {
 /// One file.
 struct Record {
     path: PathBuf,
+    /// Scenario that it was made in.
+    scenario: u64,
+    /// Whether it holds times of the DUT's own clock.
+    has_clock: bool,
 }
 
 /// Where in which records the replay is.
 #[derive(Default)]
 struct Playing {
     scenario: u64,
+    /// Whether the records of the scenario hold times.
+    has_clock: bool,
     has_begun: bool,
     candidates: Vec<Candidate>,
     /// Counters since the beginning.
@@ -89,10 +95,9 @@ impl Recorded {
         let Some(mut reader) = TraceReader::open(&path).map_err(record_error)? else { return Ok(()) };
         let header = reader.header().clone();
         let Some(recorded) = header.recorded else { return Ok(()) };
-        let start = match reader.next() {
-            Some(first) => digest(&first.map_err(record_error)?.step.action),
-            None => 0,
-        };
+        let first = reader.next().transpose().map_err(record_error)?;
+        let start = first.as_ref().map_or(0, |first| digest(&first.step.action));
+        let has_clock = first.and_then(|first| first.observed?.clock).is_some();
         self.dimensions = self.dimensions.both(recorded.dimensions);
         let version = format!("{} {}", recorded.dut, recorded.version);
         if !self.version.split(", ").any(|known| known == version) {
@@ -101,9 +106,9 @@ impl Recorded {
             }
             self.version.push_str(&version);
         }
-        let key = (scenario_digest(&header.scenario), start);
-        self.by_start.entry(key).or_default().push(self.records.len());
-        self.records.push(Record { path });
+        let scenario = scenario_digest(&header.scenario);
+        self.by_start.entry((scenario, start)).or_default().push(self.records.len());
+        self.records.push(Record { path, scenario, has_clock });
         Ok(())
     }
 
@@ -175,7 +180,8 @@ impl Dut for Recorded {
                 scenario.name
             )));
         }
-        self.playing = Playing { scenario: digest, ..Playing::default() };
+        let has_clock = self.records.iter().any(|record| record.scenario == digest && record.has_clock);
+        self.playing = Playing { scenario: digest, has_clock, ..Playing::default() };
         Ok(())
     }
 
@@ -204,7 +210,11 @@ impl Dut for Recorded {
     }
 
     fn clock(&self) -> Option<Clock> {
-        self.playing.last.as_ref()?.clock
+        match &self.playing.last {
+            Some(last) => last.clock,
+            // Whoever pairs DUTs asks before the first step, to know whose clock counts.
+            None => self.playing.has_clock.then(Clock::default),
+        }
     }
 
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {

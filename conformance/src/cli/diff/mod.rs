@@ -1,6 +1,6 @@
 //! `netassay diff [CAPTURE|DIR]…`: the main job.
 
-mod row;
+mod annotate;
 mod run;
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::scenario::ScenarioChoice;
-use super::{ALL_WELL, FOUND_SOMETHING, INTERRUPTED, inputs, interrupt};
+use super::{ALL_WELL, FOUND_SOMETHING, INTERRUPTED, inputs, interrupt, steps};
 use crate::capture::{CaptureOptions, RoleChoice, Truncated};
 use crate::differential::ledger::{self, Ledger};
 use crate::model::{Limits, Partition, RunResult};
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Read explained differences from this directory instead of those that are built in.
     #[arg(long, value_name = "DIR")]
     deviations: Option<PathBuf>,
+    /// Write each capture with what DUT B emitted and what differs, as pcapng that Wireshark opens.
+    #[arg(long, value_name = "DIR")]
+    annotate: Option<PathBuf>,
     /// Show no progress.
     #[arg(long, short)]
     quiet: bool,
@@ -136,14 +139,19 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let (mut a, mut b) = (args.pair.a.make()?, args.pair.b.make()?);
     let jobs: Vec<Job<'_>> = captures
         .iter()
-        .flat_map(|path| scenarios.iter().map(move |scenario| (path, scenario)))
+        .flat_map(|path| {
+            // A trace brings its own scenario, so one run of it is enough.
+            let scenarios = if steps::is_trace(path) { &scenarios[..1] } else { scenarios };
+            scenarios.iter().map(move |scenario| (path, scenario))
+        })
         .enumerate()
         .map(|(position, (path, scenario))| Job { position: position as u64, path, scenario })
         .filter(|job| args.partition.is_none_or(|it| job.position % it.of == it.part - 1))
         .collect();
     let stop = interrupt::flag();
     let mut progress = Progress::new(jobs.len() as u64, args.quiet);
-    let run = Run { selection: &args.selection, pair: &args.pair, stop: &stop };
+    let run =
+        Run { selection: &args.selection, pair: &args.pair, annotate: args.annotate.as_deref(), stop: &stop };
     let mut outcome = run.over(&jobs, (&mut a, &mut b), ledger, &mut progress);
     progress.finish();
     outcome.result.partition = args.partition;

@@ -9,10 +9,11 @@ use super::super::dut::Made;
 use super::super::failure::Failure;
 use super::super::progress::Progress;
 use super::super::scenario::ScenarioChoice;
-use super::row::CaptureSteps;
+use super::super::steps::{self, Prepared};
+use super::annotate::Annotator;
 use super::{Pair, Selection};
-use crate::capture::{CaptureError, Plan};
-use crate::differential::judge::{Collection, Judge, Place};
+use crate::capture::CaptureError;
+use crate::differential::judge::{Both, Collection, Judge, Place};
 use crate::differential::ledger::{Duts, Ledger};
 use crate::differential::pairing::{Drive, Replay, ReplayError};
 use crate::dut::DutError;
@@ -33,6 +34,8 @@ pub(super) struct Job<'j> {
 pub(super) struct Run<'r> {
     pub(super) selection: &'r Selection,
     pub(super) pair: &'r Pair,
+    /// Where annotated captures go.
+    pub(super) annotate: Option<&'r Path>,
     pub(super) stop: &'r AtomicBool,
 }
 
@@ -92,43 +95,44 @@ impl Run<'_> {
         replay: &mut Replay<'_>,
         collection: &mut Collection,
     ) -> (CaptureResult, Option<Failure>) {
-        let planned = job
-            .scenario
-            .plan(job.path, &self.selection.options(), self.selection.limits())
-            .and_then(|plan| Ok((plan.clone(), CaptureSteps::new(plan)?)));
-        match planned {
-            Ok((plan, steps)) => self.planned(job, &plan, steps, dimensions, replay, collection),
-            Err(error) => {
-                let row = unreadable(job, &error);
-                (row, Some(Failure::Input(error.to_string())))
-            }
+        let (options, limits) = (self.selection.options(), self.selection.limits());
+        match steps::prepare(job.path, job.scenario, &options, limits) {
+            Ok(prepared) => self.prepared(job, prepared, dimensions, replay, collection),
+            Err(error) => (unreadable(job, &error), Some(Failure::Input(error.to_string()))),
         }
     }
 
-    fn planned(
+    fn prepared(
         &self,
         job: &Job<'_>,
-        plan: &Plan,
-        mut steps: CaptureSteps,
+        mut prepared: Prepared,
         dimensions: Dimensions,
         replay: &mut Replay<'_>,
         collection: &mut Collection,
     ) -> (CaptureResult, Option<Failure>) {
-        let scenario = &**plan.scenario();
-        let place = Place {
-            position: job.position,
-            capture: job.path.display().to_string(),
-            command: self.command(job),
-        };
+        let scenario = &*prepared.scenario;
+        let capture = job.path.display().to_string();
+        let place = Place { position: job.position, capture, command: self.command(job) };
         let dimensions = relevant(dimensions, scenario);
+        let mut annotator = self.annotate.map(|directory| {
+            let (dut, version) = replay.drive().b();
+            let recorded = (&dut[..], &version[..], dimensions);
+            Annotator::create(directory, job.position, job.path, &prepared.scenario, recorded)
+        });
         let mut judge = Judge::new(scenario, &place, collection);
-        let replayed = replay.run(scenario, dimensions, &mut steps, &mut judge, self.stop);
-        let tally = steps.tally();
+        let steps = &mut *prepared.steps;
+        let replayed = match &mut annotator {
+            Some(annotator) => {
+                replay.run(scenario, dimensions, steps, &mut Both(&mut judge, annotator), self.stop)
+            }
+            None => replay.run(scenario, dimensions, steps, &mut judge, self.stop),
+        };
+        let tally = prepared.steps.tally();
         let mut skips = tally.skips;
         if replayed.left > 0 {
             skips.push(Skip { reason: "not-replayed".to_owned(), packets: replayed.left });
         }
-        let notes = plan.notes().iter().cloned().chain(tally.notes).collect();
+        let notes = prepared.notes.into_iter().chain(tally.notes).collect();
         let mut row = judge.finish(replayed.compared, skips, notes);
         assert_eq!(row.packets, tally.packets, "every packet read is compared or skipped: {}", place.capture);
         row.error = replayed.error.as_ref().map(ToString::to_string);
@@ -140,7 +144,7 @@ impl Run<'_> {
                 Some(Failure::of_dut(&error.dut, &error.source))
             }
             Some(ReplayError::Source(error)) => Some(Failure::Input(error.to_string())),
-            _ => None,
+            _ => annotator.and_then(|annotator| annotator.finish().err()),
         };
         (row, failure)
     }

@@ -227,5 +227,7 @@ mod tests {
             with_checksum(frame)
         };
         assert!(!World::default().equal(&frame(7), &frame(8)));
+        let mut owner = World::default().with_local_route("10.0.0.64/26");
+        assert!(owner.equal(&frame(7), &frame(8)), "a local route makes the source the DUT's own");
     }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::layout::Layout;
+use super::stimulus::is_own;
 use crate::model::{Action, EmittedFrame, LinkKind, Scenario, Step};
 
 /// What `netassay list rules` says of a rule.
@@ -76,13 +77,7 @@ impl<'a> Context<'a> {
 
     /// Whether `address` is one of the DUT's own.
     pub fn is_local(&self, address: Ipv4Addr) -> bool {
-        address.is_loopback()
-            || self
-                .scenario
-                .interfaces
-                .iter()
-                .flat_map(|interface| &interface.addresses)
-                .any(|own| own.address == address)
+        is_own(address, self.scenario)
     }
 }
 

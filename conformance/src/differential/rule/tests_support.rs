@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{Context, FramePair, Rules};
 use crate::differential::layout::Layout;
-use crate::model::{Action, Interface, Limits, LinkKind, Role, Scenario, Socket, SocketKind, Step};
+use crate::model::{
+    Action, Interface, Limits, LinkKind, Role, Route, RouteKind, Scenario, Socket, SocketKind, Step,
+};
 
 /// A scenario with the interface 10.0.0.1/24, one stimulus, and the rules under test.
 pub(crate) struct World {
@@ -29,6 +31,23 @@ impl World {
     pub(crate) fn with_socket(mut self, kind: SocketKind) -> Self {
         let socket = Socket { kind, protocol: None, local: None, peer: None, options: Default::default() };
         self.scenario.sockets.push(socket);
+        self
+    }
+
+    pub(crate) fn with_local_route(mut self, to: &str) -> Self {
+        let route = Route {
+            to: to.parse().expect("a prefix"),
+            kind: RouteKind::Local,
+            via: None,
+            dev: None,
+            source: None,
+            metric: 0,
+            mtu: None,
+            mtu_lock: false,
+            hoplimit: None,
+            onlink: false,
+        };
+        self.scenario.routes.push(route);
         self
     }
 
