@@ -32,8 +32,9 @@ const Shell = (() => {
   const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
   const percent = (part, whole) => {
     if (!whole) return "";
+    if (!part) return "0 %";
     const share = (100 * part) / whole;
-    return part && share < 0.1 ? "< 0.1 %" : `${share.toFixed(share < 10 || share > 99 ? 1 : 0)} %`;
+    return share < 0.1 ? "< 0.1 %" : `${share.toFixed(share < 10 || share > 99 ? 1 : 0)} %`;
   };
   const elapsed = (ms) => {
     if (ms < 1000) return `${ms} ms`;
