@@ -43,7 +43,7 @@ pub(super) use parse::{parse, unescape};
 const DATA_LINE: usize = 2048;
 
 /// Free text as it stands in a line.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
 }
 
@@ -68,7 +68,7 @@ fn write_data(octets: &[u8], lines: &mut Vec<String>) {
 }
 
 /// The lines of a step but for the frame itself.
-pub(super) fn write_step(step: &Step, lines: &mut Vec<String>) {
+pub(crate) fn write_step(step: &Step, lines: &mut Vec<String>) {
     if step.packet != 0 {
         lines.push(format!("packet: {}", step.packet));
     }
@@ -94,7 +94,7 @@ pub(super) fn write_step(step: &Step, lines: &mut Vec<String>) {
 }
 
 /// The lines of what was observed but for the frames.
-pub(super) fn write_observed(observed: &Observed, lines: &mut Vec<String>) {
+pub(crate) fn write_observed(observed: &Observed, lines: &mut Vec<String>) {
     let observation = &observed.observation;
     if let Some(clock) = observed.clock {
         lines.push(format!("clock: {} {}", seconds(clock.monotonic), clock.midnight_ms));

@@ -12,7 +12,7 @@
 //!   `counter: Ip.InReceives +1`, `verdict: …`.
 
 pub mod lines;
-mod octets;
+pub(crate) mod octets;
 mod reader;
 mod writer;
 
@@ -74,7 +74,7 @@ pub struct TracedStep {
 }
 
 /// The name of the interface that carries the steps that are no frames.
-const OWN_INTERFACE: &str = "netassay";
+pub(crate) const OWN_INTERFACE: &str = "netassay";
 
 /// Splits a trace from what was observed.
 pub(crate) fn trace_of(header: &TraceHeader, steps: Vec<TracedStep>) -> Trace {

@@ -5,20 +5,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::lines;
-use super::octets::{self, Block};
+use super::octets::{self, Block, invalid};
 use super::{OWN_INTERFACE, Observed, SCHEMA, TraceHeader};
 use crate::model::scenario_file;
-use crate::model::{Action, LinkKind, Step, Trace};
-
-/// Octets of a comment beyond which the next one is begun. A comment has at most 65535.
-const FULL_COMMENT: usize = 60_000;
-const LONGEST_COMMENT: usize = 65_535;
-
-/// Link types of the interfaces.
-const ETHERNET: u16 = 1;
-const RAW_IP: u16 = 101;
-/// For private use; nothing decodes the empty packets of our own interface.
-const USER_0: u16 = 147;
+use crate::model::{Action, Step, Trace};
 
 /// Writes one trace file, step by step.
 pub struct TraceWriter<W: Write> {
@@ -34,7 +24,7 @@ impl<W: Write> TraceWriter<W> {
     /// If `out` does.
     pub fn new(mut out: W, header: &TraceHeader) -> io::Result<Self> {
         let mut block = Block::default();
-        block.begin(0x0a0d_0d0a).word(0x1a2b_3c4d).half(1).half(0).word(u32::MAX).word(u32::MAX);
+        block.section();
         let mut first = format!("netassay trace {SCHEMA}\nname: {}", lines::text(&header.name));
         if let Some(recorded) = &header.recorded {
             first += &format!(
@@ -44,23 +34,14 @@ impl<W: Write> TraceWriter<W> {
                 recorded.dimensions.iter().map(|dimension| dimension.name()).collect::<Vec<_>>().join(" ")
             );
         }
-        comments(&mut block, "", first.lines())?;
-        comments(&mut block, "scenario:\n", scenario_file::to_toml(&header.scenario).lines())?;
+        block.comments("", first.lines())?;
+        block.comments("scenario:\n", scenario_file::to_toml(&header.scenario).lines())?;
         block.option(octets::USER_APPLICATION, concat!("netassay ", env!("CARGO_PKG_VERSION")).as_bytes());
         block.end(&mut out)?;
-        let own = (OWN_INTERFACE, USER_0);
-        let of_scenario = header.scenario.interfaces.iter().map(|interface| {
-            let link_type = match interface.link {
-                LinkKind::Ip => RAW_IP,
-                LinkKind::Ethernet => ETHERNET,
-            };
-            (interface.name.as_str(), link_type)
-        });
-        for (name, link_type) in of_scenario.chain([own]) {
-            block.begin(1).half(link_type).half(0).word(0);
-            block.option(octets::INTERFACE_NAME, name.as_bytes());
-            block.option(octets::TIME_RESOLUTION, &[9]).end(&mut out)?;
+        for interface in &header.scenario.interfaces {
+            block.interface(octets::link_type(interface), &interface.name).end(&mut out)?;
         }
+        block.interface(octets::USER_0, OWN_INTERFACE).end(&mut out)?;
         Ok(Self { out, block, interfaces: header.scenario.interfaces.len() })
     }
 
@@ -108,12 +89,8 @@ impl<W: Write> TraceWriter<W> {
         direction: u32,
         text: &[String],
     ) -> io::Result<()> {
-        let len = u32::try_from(frame.len()).map_err(|_| invalid("a frame of more than 4 GiB"))?;
-        self.block.begin(6).word(interface as u32).word((ticks >> 32) as u32).word(ticks as u32);
-        self.block.word(len).word(len).octets(frame);
-        self.block.option(octets::PACKET_FLAGS, &direction.to_le_bytes());
-        comments(&mut self.block, "", text.iter().map(String::as_str))?;
-        self.block.end(&mut self.out)
+        let block = self.block.packet(interface, ticks, frame, direction)?;
+        block.comments("", text.iter().map(String::as_str))?.end(&mut self.out)
     }
 
     /// Ends the file and gives the output back.
@@ -124,30 +101,6 @@ impl<W: Write> TraceWriter<W> {
         self.out.flush()?;
         Ok(self.out)
     }
-}
-
-/// Writes lines as few comments, each beginning with `prefix`.
-fn comments<'a>(block: &mut Block, prefix: &str, lines: impl Iterator<Item = &'a str>) -> io::Result<()> {
-    let mut comment = String::new();
-    for line in lines {
-        if prefix.len() + line.len() > LONGEST_COMMENT {
-            return Err(invalid("a line of text that no comment can hold"));
-        }
-        if !comment.is_empty() && comment.len() + 1 + line.len() > FULL_COMMENT {
-            block.option(octets::COMMENT, comment.as_bytes());
-            comment.clear();
-        }
-        comment.push_str(if comment.is_empty() { prefix } else { "\n" });
-        comment.push_str(line);
-    }
-    if !comment.is_empty() {
-        block.option(octets::COMMENT, comment.as_bytes());
-    }
-    Ok(())
-}
-
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("a trace file cannot hold {what}"))
 }
 
 /// Writes a whole trace, stimuli only. Folders of `path` are made.
