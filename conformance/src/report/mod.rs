@@ -2,6 +2,7 @@
 //!
 //! A report knows the model and nothing of how a result came about: no DUT, no comparison.
 
+pub mod annotate;
 pub mod badge;
 pub mod dissect;
 pub mod html;
