@@ -176,7 +176,6 @@ impl World {
         run_timers(&mut self.stack, now, clock, &mut sink);
         let id = InterfaceId::configured(u16::try_from(interface).unwrap_or(u16::MAX));
         let (class, datagram) = match link.kind {
-            LinkKind::Ip if frame.is_empty() => return Some("EINVAL".to_owned()),
             LinkKind::Ip => (LinkClass::Host, frame),
             LinkKind::Ethernet if frame.len() < ETHERNET => return Some("EINVAL".to_owned()),
             // Other protocols than IPv4 are nobody's business here.

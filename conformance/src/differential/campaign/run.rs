@@ -25,6 +25,8 @@ pub struct Campaign<'c> {
     collection: Collection,
     known: BTreeSet<String>,
     position: u64,
+    /// Whether findings are shown again from a fresh start and shrunk, which takes seconds for each.
+    pub shrinks: bool,
 }
 
 /// A new cause, with the smallest trace that still shows it in a fresh world.
@@ -58,6 +60,7 @@ impl<'c> Campaign<'c> {
             collection: Collection::new(ledger),
             known: BTreeSet::new(),
             position: 0,
+            shrinks: true,
         }
     }
 
@@ -107,7 +110,8 @@ impl<'c> Campaign<'c> {
         for (fingerprint, title, packet) in fresh {
             self.known.insert(fingerprint.clone());
             let end = if packet == 0 { steps.len() } else { (packet as usize).min(steps.len()) };
-            let trace = self.smallest(scenario, &steps[..end], &fingerprint, stop);
+            let trace =
+                if self.shrinks { self.smallest(scenario, &steps[..end], &fingerprint, stop) } else { None };
             causes.push(NewCause { fingerprint, title, trace });
         }
         causes

@@ -1,10 +1,13 @@
-//! A routing table: the longest prefix wins, then the lowest metric, then the oldest route.
+//! The routing table: the longest prefix wins, then the local table, then the lowest metric, then the oldest route.
+//!
+//! Linux keeps the tables `local` and `main` apart only once there are rules; until then a longer prefix of `main` wins
+//! over a shorter one of `local`, and what `main` holds counts wherever an address is classified.
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use crate::address::Prefix;
-use crate::config::{RouteKind, Scope};
+use crate::config::{RouteKind, RouteTable, Scope};
 use crate::interface::InterfaceId;
 
 /// A route as it stands in a table.
@@ -14,6 +17,8 @@ pub(crate) struct Entry {
     pub(crate) to: Prefix,
     /// What it does.
     pub(crate) kind: RouteKind,
+    /// Table it was put into.
+    pub(crate) table: RouteTable,
     /// How far its destinations are.
     pub(crate) scope: Scope,
     /// Interface; the loopback interface for routes that refuse.
@@ -45,7 +50,7 @@ struct Group {
 /// A routing table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    /// Longest prefix first, then by network, metric and age.
+    /// Longest prefix first, then by network, table, metric and age.
     entries: Vec<Entry>,
     groups: Vec<Group>,
 }
@@ -53,7 +58,8 @@ pub(crate) struct Table {
 impl Table {
     /// The table that holds `entries`, given in order of age.
     pub(crate) fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_by_key(|entry| (u8::MAX - entry.to.length, entry.to.network(), entry.metric));
+        entries
+            .sort_by_key(|entry| (u8::MAX - entry.to.length, entry.to.network(), entry.table, entry.metric));
         let mut groups: Vec<Group> = Vec::new();
         for (position, entry) in entries.iter().enumerate() {
             match groups.last_mut() {
@@ -111,6 +117,7 @@ mod tests {
         Entry {
             to: Prefix::new(network.into(), length),
             kind: RouteKind::Unicast,
+            table: RouteTable::Main,
             scope: Scope::Global,
             outgoing: InterfaceId(outgoing),
             gateway: None,

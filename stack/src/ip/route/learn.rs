@@ -110,7 +110,7 @@ impl Router {
 
     /// Whether a default route leads to `gateway`.
     fn is_default_gateway(&self, gateway: Ipv4Addr, interface: InterfaceId) -> bool {
-        self.main.entries().iter().any(|entry| {
+        self.table.entries().iter().any(|entry| {
             entry.to.length == 0 && entry.gateway == Some(gateway) && entry.outgoing == interface
         })
     }

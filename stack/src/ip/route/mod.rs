@@ -136,8 +136,7 @@ impl Route {
 #[derive(Clone, Debug, Default)]
 pub struct Router {
     devices: Vec<Device>,
-    local: Table,
-    main: Table,
+    table: Table,
     has_custom_local_routes: bool,
     /// All addresses, sorted.
     own: Vec<Ipv4Addr>,
@@ -170,7 +169,10 @@ impl Router {
         if address.is_multicast() {
             return RouteKind::Multicast;
         }
-        self.local.lookup(address).map_or(RouteKind::Unicast, |entry| entry.kind)
+        match self.table.lookup(address).map(|entry| entry.kind) {
+            Some(kind @ (RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast)) => kind,
+            _ => RouteKind::Unicast,
+        }
     }
 
     /// Whether the datagrams to `address` are delivered here.
@@ -213,7 +215,7 @@ impl Router {
         }
     }
 
-    /// The best route to `destination`, or why there is none: the local table first, then the main one.
+    /// The best route to `destination`, or why there is none.
     #[inline]
     fn lookup(&self, destination: Ipv4Addr) -> Result<&Entry, RouteError> {
         self.lookup_where(destination, |_| true)
@@ -223,19 +225,16 @@ impl Router {
     fn lookup_where(
         &self,
         destination: Ipv4Addr,
-        mut admits: impl FnMut(&Entry) -> bool,
+        admits: impl FnMut(&Entry) -> bool,
     ) -> Result<&Entry, RouteError> {
-        for table in [&self.local, &self.main] {
-            let Some(entry) = table.lookup_where(destination, &mut admits) else { continue };
-            return match entry.kind {
-                RouteKind::Throw => continue,
-                RouteKind::Unreachable => Err(RouteError::HostUnreachable),
-                RouteKind::Prohibit => Err(RouteError::Prohibited),
-                RouteKind::Blackhole => Err(RouteError::Blackhole),
-                _ => Ok(entry),
-            };
+        let entry = self.table.lookup_where(destination, admits).ok_or(RouteError::Unreachable)?;
+        match entry.kind {
+            RouteKind::Throw => Err(RouteError::Unreachable),
+            RouteKind::Unreachable => Err(RouteError::HostUnreachable),
+            RouteKind::Prohibit => Err(RouteError::Prohibited),
+            RouteKind::Blackhole => Err(RouteError::Blackhole),
+            _ => Ok(entry),
         }
-        Err(RouteError::Unreachable)
     }
 
     /// What was learned about `destination`.

@@ -35,12 +35,11 @@ impl Router {
             .map(|own| own.prefix.address)
             .collect();
         router.own.sort_unstable();
-        let (mut local, mut main) = (Vec::new(), Vec::new());
+        let mut entries = Vec::new();
         for device in router.devices.iter().filter(|device| device.is_up) {
-            add_connected(device, &mut local, &mut main);
+            add_connected(device, &mut entries);
         }
-        router.local = Table::new(local);
-        router.main = Table::new(main);
+        router.table = Table::new(entries);
         for route in &config.routes {
             router.install(route, config)?;
         }
@@ -50,16 +49,12 @@ impl Router {
 
     fn install(&mut self, route: &Route, config: &Config) -> Result<(), ConfigError> {
         let Some(entry) = self.entry(route)? else { return Ok(()) };
-        let table = match route.table {
-            RouteTable::Local => &mut self.local,
-            RouteTable::Main => &mut self.main,
-        };
-        if table.entries().len() >= config.bounds.routes {
+        if self.table.entries().len() >= config.bounds.routes {
             return Err(ConfigError::TooMany("routes"));
         }
-        let mut entries = Vec::from(table.entries());
+        let mut entries = Vec::from(self.table.entries());
         entries.push(entry);
-        *table = Table::new(entries);
+        self.table = Table::new(entries);
         self.has_custom_local_routes |= route.kind == RouteKind::Local;
         Ok(())
     }
@@ -89,6 +84,7 @@ impl Router {
         Ok(Some(Entry {
             to: Prefix::new(route.to.network(), route.to.length),
             kind: route.kind,
+            table: route.table,
             scope: match route.kind {
                 RouteKind::Local => Scope::Host,
                 RouteKind::Unicast | RouteKind::Broadcast | RouteKind::Multicast if route.via.is_none() => {
@@ -120,23 +116,9 @@ impl Router {
 
     /// Gives every route its preferred source.
     fn choose_sources(&mut self) {
-        for which in [RouteTable::Local, RouteTable::Main] {
-            let sources: Vec<Ipv4Addr> =
-                self.table(which).entries().iter().map(|entry| self.source_of(entry)).collect();
-            let table = match which {
-                RouteTable::Local => &mut self.local,
-                RouteTable::Main => &mut self.main,
-            };
-            for (entry, source) in table.entries_mut().iter_mut().zip(sources) {
-                entry.source = source;
-            }
-        }
-    }
-
-    fn table(&self, which: RouteTable) -> &Table {
-        match which {
-            RouteTable::Local => &self.local,
-            RouteTable::Main => &self.main,
+        let sources: Vec<Ipv4Addr> = self.table.entries().iter().map(|entry| self.source_of(entry)).collect();
+        for (entry, source) in self.table.entries_mut().iter_mut().zip(sources) {
+            entry.source = source;
         }
     }
 
@@ -146,7 +128,7 @@ impl Router {
 }
 
 /// What the addresses of `device` bring: a local route each, and for each subnet a route and a broadcast address.
-fn add_connected(device: &Device, local: &mut Vec<Entry>, main: &mut Vec<Entry>) {
+fn add_connected(device: &Device, entries: &mut Vec<Entry>) {
     for own in &device.addresses {
         let prefix = own.prefix;
         let primary = device
@@ -156,6 +138,7 @@ fn add_connected(device: &Device, local: &mut Vec<Entry>, main: &mut Vec<Entry>)
         let entry = |to: Prefix, kind, scope| Entry {
             to,
             kind,
+            table: if kind == RouteKind::Unicast { RouteTable::Main } else { RouteTable::Local },
             scope,
             outgoing: device.id,
             gateway: None,
@@ -166,18 +149,18 @@ fn add_connected(device: &Device, local: &mut Vec<Entry>, main: &mut Vec<Entry>)
             mtu_locked: false,
             hoplimit: None,
         };
-        local.push(entry(Prefix::host(prefix.address), RouteKind::Local, Scope::Host));
+        entries.push(entry(Prefix::host(prefix.address), RouteKind::Local, Scope::Host));
         let subnet = Prefix::new(prefix.network(), prefix.length);
         if own.is_secondary || prefix.length >= 32 || subnet.address.is_unspecified() {
             continue;
         }
         if device.is_loopback() {
-            local.push(entry(subnet, RouteKind::Local, Scope::Host));
+            entries.push(entry(subnet, RouteKind::Local, Scope::Host));
         } else {
-            main.push(entry(subnet, RouteKind::Unicast, Scope::Link));
+            entries.push(entry(subnet, RouteKind::Unicast, Scope::Link));
         }
         if prefix.length < 31 {
-            local.push(entry(Prefix::host(prefix.broadcast()), RouteKind::Broadcast, Scope::Link));
+            entries.push(entry(Prefix::host(prefix.broadcast()), RouteKind::Broadcast, Scope::Link));
         }
     }
 }
