@@ -5,9 +5,12 @@ mod rules;
 mod sink;
 mod tracking;
 
+use std::time::Duration;
+
 use netassay_stack::config::Profile;
 use netassay_stack::errno::Errno;
 use netassay_stack::interface::{InterfaceId, LinkClass};
+use netassay_stack::sink::ErrorOrigin;
 use netassay_stack::socket::{SocketId, SocketOption};
 use netassay_stack::time::Instant;
 use netassay_stack::{Stack, decision::Decision};
@@ -110,7 +113,11 @@ impl Dut for ReferenceDut {
         let world = self.world.as_mut().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
         self.decisions.clear();
         let log = self.explains.then_some(&mut self.decisions);
-        world.step(step, clock, observation, log)
+        let refused = world.step(step, clock, observation, log)?;
+        settle(observation);
+        // What the call itself returned was known before anything could be read.
+        observation.socket_errors.splice(0..0, refused);
+        Ok(())
     }
 
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
@@ -135,30 +142,36 @@ impl Dut for ReferenceDut {
 }
 
 impl World {
+    /// Takes a step; returns what a call on a socket refused.
     fn step(
         &mut self,
         step: &Step,
         clock: Clock,
         observation: &mut Observation,
         log: Option<&mut Vec<Decision>>,
-    ) -> Result<(), DutError> {
+    ) -> Result<Option<SocketError>, DutError> {
         let now = Instant::from_micros(u64::try_from(clock.monotonic.as_micros()).unwrap_or(u64::MAX));
         self.now = now;
-        let refused = match &step.action {
+        match &step.action {
             Action::Inject { interface, frame } => {
-                self.inject(*interface, frame, now, clock, observation, log)
+                let refused = self.inject(*interface, frame, clock, observation, log)?;
+                observation.refused = refused.map(str::to_owned);
+                Ok(None)
             }
             Action::Advance => {
                 let mut sink = Collector::new(&self.links, &self.sockets, observation, log);
                 run_timers(&mut self.stack, now, clock, &mut sink);
-                return Ok(());
+                Ok(None)
             }
             Action::Socket { socket, action } => {
-                return self.act(*socket, action, now, clock, observation, log);
+                let result = self.act(*socket, action, clock, observation, log)?;
+                Ok(result.err().map(|errno| SocketError {
+                    socket: *socket,
+                    errno: errno.name().to_owned(),
+                    queued: None,
+                }))
             }
-        };
-        observation.refused = refused;
-        Ok(())
+        }
     }
 
     /// Hands a frame to the stack; tells why its link layer would not take it.
@@ -166,41 +179,41 @@ impl World {
         &mut self,
         interface: usize,
         frame: &[u8],
-        now: Instant,
         clock: Clock,
         observation: &mut Observation,
         log: Option<&mut Vec<Decision>>,
-    ) -> Option<String> {
-        let link = self.links[interface];
-        let mut sink = Collector::new(&self.links, &self.sockets, observation, log);
-        run_timers(&mut self.stack, now, clock, &mut sink);
-        let id = InterfaceId::configured(u16::try_from(interface).unwrap_or(u16::MAX));
-        let (class, datagram) = match link.kind {
-            LinkKind::Ip => (LinkClass::Host, frame),
-            LinkKind::Ethernet if frame.len() < ETHERNET => return Some("EINVAL".to_owned()),
-            // Other protocols than IPv4 are nobody's business here.
-            LinkKind::Ethernet if frame[12..ETHERNET] != [8, 0] => return None,
-            LinkKind::Ethernet => (class(&frame[..6], link.address), &frame[ETHERNET..]),
+    ) -> Result<Option<&'static str>, DutError> {
+        let Some(link) = self.links.get(interface) else {
+            return Err(DutError::Unsupported(format!("there is no interface number {interface}")));
         };
-        self.stack.receive(now, clock.midnight_ms, id, class, datagram, &mut sink);
-        None
+        let mut sink = Collector::new(&self.links, &self.sockets, observation, log);
+        run_timers(&mut self.stack, self.now, clock, &mut sink);
+        match link.receive(frame) {
+            Received::Datagram(class, datagram) => {
+                let id = InterfaceId::configured(u16::try_from(interface).unwrap_or(u16::MAX));
+                self.stack.receive(self.now, clock.midnight_ms, id, class, datagram, &mut sink);
+                Ok(None)
+            }
+            Received::OtherProtocol => Ok(None),
+            Received::Refused => Ok(Some("EINVAL")),
+        }
     }
 
     fn act(
         &mut self,
         number: usize,
         action: &SocketAction,
-        now: Instant,
         clock: Clock,
         observation: &mut Observation,
         log: Option<&mut Vec<Decision>>,
-    ) -> Result<(), DutError> {
-        let Some(socket) = self.sockets[number] else {
-            return refuse(observation, number, Errno::BadDescriptor);
+    ) -> Result<Result<(), Errno>, DutError> {
+        let Some(place) = self.sockets.get(number) else {
+            return Err(DutError::Unsupported(format!("there is no socket number {number}")));
         };
+        let Some(socket) = *place else { return Ok(Err(Errno::BadDescriptor)) };
         let mut sink = Collector::new(&self.links, &self.sockets, observation, log);
-        run_timers(&mut self.stack, now, clock, &mut sink);
-        let midnight_ms = clock.midnight_ms;
+        run_timers(&mut self.stack, self.now, clock, &mut sink);
+        let (now, midnight_ms) = (self.now, clock.midnight_ms);
         let result = match action {
             SocketAction::Send { to, data } => {
                 self.stack.send(now, midnight_ms, socket, *to, data, &mut sink)
@@ -211,36 +224,82 @@ impl World {
                     other => other,
                 }
             }
-            SocketAction::SetOption { name, value } => {
-                SocketOption::by_name(name, *value).and_then(|option| self.stack.set_option(socket, option))
-            }
+            SocketAction::SetOption { name, value } => match SocketOption::by_name(name, *value) {
+                Ok(option) => self.stack.set_option(socket, option),
+                Err(Errno::NoProtocolOption) => {
+                    return Err(DutError::Unsupported(format!("there is no socket option called `{name}`")));
+                }
+                Err(errno) => Err(errno),
+            },
             SocketAction::Close => self.stack.close_socket(now, midnight_ms, socket, &mut sink),
         };
-        if *action == SocketAction::Close {
-            self.sockets[number] = None;
+        if *action == SocketAction::Close
+            && let Some(place) = self.sockets.get_mut(number)
+        {
+            *place = None;
         }
-        match result {
-            Ok(()) => Ok(()),
-            Err(errno) => refuse(observation, number, errno),
+        Ok(result)
+    }
+}
+
+/// What a frame is to IPv4.
+enum Received<'f> {
+    /// A datagram in a frame addressed like this.
+    Datagram(LinkClass, &'f [u8]),
+    /// For another protocol, and nobody's business here.
+    OtherProtocol,
+    /// The device does not take it.
+    Refused,
+}
+
+impl Link {
+    /// Reads a frame as the device would: TUN is told that all is IPv4, TAP wants a whole header.
+    fn receive<'f>(&self, frame: &'f [u8]) -> Received<'f> {
+        match self.kind {
+            LinkKind::Ip => Received::Datagram(LinkClass::Host, frame),
+            LinkKind::Ethernet => match frame.split_first_chunk::<ETHERNET>() {
+                None => Received::Refused,
+                Some((header, _)) if header[12..] != [8, 0] => Received::OtherProtocol,
+                Some((header, datagram)) => Received::Datagram(class(&header[..6], self.address), datagram),
+            },
         }
     }
 }
 
-/// A call failed: that is an observation, not a failure of the DUT.
-fn refuse(observation: &mut Observation, socket: usize, errno: Errno) -> Result<(), DutError> {
-    observation.socket_errors.push(SocketError { socket, errno: errno.name().to_owned(), queued: None });
-    Ok(())
+/// Brings what one step let out into the order in which it is read from a live kernel: frames by interface; for each
+/// socket its pending error, then its error queue, then its data.
+fn settle(observation: &mut Observation) {
+    // The sorts are stable: what belongs together stays in its order.
+    observation.frames.sort_by_key(|frame| frame.interface);
+    observation.deliveries.sort_by_key(|delivery| delivery.socket);
+    let mut reported = std::mem::take(&mut observation.socket_errors);
+    reported.sort_by_key(|error| error.socket);
+    for errors in reported.chunk_by(|a, b| a.socket == b.socket) {
+        // An error that the system itself found is returned by the call and only queued besides.
+        let is_pending = |error: &&SocketError| {
+            error.queued.as_ref().is_none_or(|queued| queued.origin == ErrorOrigin::Icmp as u8)
+        };
+        let pending = errors.iter().rev().find(is_pending);
+        observation.socket_errors.extend(pending.map(|error| SocketError { queued: None, ..error.clone() }));
+        observation.socket_errors.extend(errors.iter().filter(|error| error.queued.is_some()).cloned());
+    }
 }
 
 /// Handles every timer up to `now`, each at its own moment.
 fn run_timers(stack: &mut Stack, now: Instant, clock: Clock, sink: &mut Collector<'_>) {
     while let Some(due) = stack.poll_timeout().filter(|due| *due <= now) {
-        stack.handle_timeout(due, clock.midnight_ms, sink);
+        stack.handle_timeout(due, before(clock.midnight_ms, now.since(due)), sink);
         if stack.poll_timeout() == Some(due) {
             // Nothing more comes of this moment; the rest waits for the clock to move.
             break;
         }
     }
+}
+
+/// The time of day `span` before `midnight_ms`.
+fn before(midnight_ms: u32, span: Duration) -> u32 {
+    const DAY_MS: u128 = 86_400_000;
+    ((u128::from(midnight_ms) + DAY_MS - span.as_millis() % DAY_MS) % DAY_MS) as u32
 }
 
 /// How a frame to `destination` is addressed, seen from the station with `own` address.
@@ -258,6 +317,7 @@ fn class(destination: &[u8], own: [u8; 6]) -> LinkClass {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::CounterId;
 
     #[test]
@@ -267,5 +327,71 @@ mod tests {
             assert_eq!(CounterId::from_slot(slot).name(), name);
         }
         assert_eq!(CounterId::COUNT, netassay_stack::counters::Counters::COUNT);
+    }
+
+    fn host() -> Scenario {
+        toml::from_str(
+            "name = 'host'\nrole = 'host'\n[[interface]]\nname = 't0'\naddresses = ['10.0.0.1/24']\n\
+             [[interface]]\nname = 'p0'\nlink = 'ethernet'\naddresses = ['10.1.0.1/24']\n\
+             [[socket]]\nkind = 'udp'\nlocal = '10.0.0.1:53'\n[socket.options]\nrecverr = 1\n",
+        )
+        .unwrap()
+    }
+
+    #[track_caller]
+    fn observe(dut: &mut ReferenceDut, action: Action) -> Observation {
+        let mut observation = Observation::default();
+        let step = Step { at: Duration::ZERO, action, packet: 0, comment: None };
+        dut.step(&step, Clock::default(), &mut observation).unwrap();
+        observation
+    }
+
+    /// A UDP datagram from 10.0.0.1 port 53 to 10.0.0.2 port 7, quoted by Port Unreachable from 10.0.0.2.
+    const PORT_UNREACHABLE: [u8; 56] = [
+        0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0x66, 0xc3, 10, 0, 0, 2, 10, 0, 0, 1, // IPv4
+        3, 3, 0xfc, 0xb8, 0, 0, 0, 0, // ICMP
+        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0x66, 0xcf, 10, 0, 0, 1, 10, 0, 0, 2, 0, 53, 0, 7, 0, 8, 0, 0,
+    ];
+
+    #[test]
+    fn what_the_device_does_not_take_is_refused() {
+        let mut dut = ReferenceDut::new(Profile::Linux);
+        dut.open(&host()).unwrap();
+        let short = observe(&mut dut, Action::Inject { interface: 1, frame: vec![0; 13] });
+        assert_eq!(short.refused.as_deref(), Some("EINVAL"));
+    }
+
+    #[test]
+    fn a_frame_for_another_station_counts_nowhere() {
+        let mut dut = ReferenceDut::new(Profile::Linux);
+        dut.open(&host()).unwrap();
+        let frame = [&[2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 8, 0][..], &PORT_UNREACHABLE].concat();
+        let observation = observe(&mut dut, Action::Inject { interface: 1, frame });
+        let mut counters = Counters::new();
+        dut.counters(&mut counters).unwrap();
+        assert_eq!((&*observation.drops[0].reason, counters.iter().count()), ("OTHERHOST", 0));
+    }
+
+    #[test]
+    fn an_error_is_pending_before_it_is_read_from_the_queue() {
+        let mut dut = ReferenceDut::new(Profile::Linux);
+        dut.open(&host()).unwrap();
+        let observation =
+            observe(&mut dut, Action::Inject { interface: 0, frame: PORT_UNREACHABLE.to_vec() });
+        let told: Vec<_> =
+            observation.socket_errors.iter().map(|error| (&*error.errno, error.queued.is_some())).collect();
+        assert_eq!(told, [("ECONNREFUSED", false), ("ECONNREFUSED", true)]);
+    }
+
+    #[test]
+    fn a_refused_call_comes_before_what_it_queued() {
+        let mut dut = ReferenceDut::new(Profile::Linux);
+        dut.open(&host()).unwrap();
+        let option = SocketAction::SetOption { name: "pmtudisc".to_owned(), value: 2 };
+        observe(&mut dut, Action::Socket { socket: 0, action: option });
+        let send = SocketAction::Send { to: Some("10.0.0.2:7".parse().unwrap()), data: vec![0; 2000] };
+        let observation = observe(&mut dut, Action::Socket { socket: 0, action: send });
+        let told: Vec<_> = observation.socket_errors.iter().map(|error| error.queued.is_some()).collect();
+        assert_eq!(told, [false, true]);
     }
 }

@@ -30,6 +30,12 @@ fn build(scenario: &Scenario, profile: Profile) -> Result<Config, ConfigError> {
     for (name, value) in &scenario.sysctl {
         config.set_sysctl(name, value)?;
     }
+    let range = "net.ipv4.ping_group_range";
+    let wants_ping = scenario.sockets.iter().any(|socket| socket.kind == SocketKind::Ping);
+    if wants_ping && !scenario.sysctl.contains_key(range) {
+        // Out of the box nobody may open one; a scenario that has one means to.
+        config.set_sysctl(range, "0 2147483647")?;
+    }
     for interface in &scenario.interfaces {
         let added =
             config.add_interface(&interface.name, interface.addresses.iter().map(|it| prefix(*it)))?;
