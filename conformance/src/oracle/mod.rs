@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod checksum;
+pub mod emission;
 pub mod frame;
 pub mod header;
 pub mod options;

@@ -1,0 +1,180 @@
+//! What any stack may emit in one step: bounded, on links that exist, fitting them, well formed, and not forbidden.
+
+use std::net::Ipv4Addr;
+
+use super::{Objection, answer, frame, hold};
+use crate::model::{EmittedFrame, Interface, LinkKind, Observation, Scenario};
+
+/// The most frames that one injected frame can cause: a datagram of 65 535 octets cut into fragments of 8, and two
+/// ICMP messages.
+const MOST_FRAMES: usize = 65_535 / 8 + 2;
+
+/// The least MTU at which an ICMP error has room for the longest header of its own, and for the longest header that it
+/// quotes with 8 octets after it. On narrower links stacks quote less rather than fragment.
+const ROOM_FOR_A_QUOTE: u32 = 60 + 8 + 60 + 8;
+
+/// A frame that was handed to the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Stimulus<'a> {
+    /// Index of the interface in the scenario.
+    pub interface: usize,
+    /// Octets as on that link.
+    pub frame: &'a [u8],
+}
+
+/// Judges everything that came out of a step; `stimulus` is what went in, if a frame did.
+///
+/// # Errors
+/// The first frame that must not be, and why.
+pub fn judge(
+    scenario: &Scenario,
+    stimulus: Option<Stimulus<'_>>,
+    observation: &Observation,
+) -> Result<(), Objection> {
+    let count = observation.frames.len();
+    hold("RFC 1812 §5.3.1", "an answer has a bound", count <= MOST_FRAMES, || format!("{count} frames"))?;
+    let cause = stimulus.and_then(|stimulus| datagram_of(scenario, stimulus.interface, stimulus.frame));
+    for emitted in &observation.frames {
+        let (interface, datagram) = leave(scenario, emitted)?;
+        let most = largest_datagram(scenario, interface);
+        hold("RFC 1122 §3.3.3", "a datagram fits its link", datagram.len() <= most, || {
+            format!("{} octets where {most} fit", datagram.len())
+        })?;
+        match cause {
+            Some((link_broadcast, cause)) if !is_forwarded(cause, datagram) => {
+                // A fragment may complete a datagram whose other fragments came in other frames.
+                let link_broadcast = link_broadcast && !is_fragment(cause);
+                judge_own(scenario, interface, link_broadcast, datagram)?;
+            }
+            _ => frame::judge_forwarded(datagram)?,
+        }
+    }
+    Ok(())
+}
+
+/// The interface that a frame left by, and the datagram in it.
+fn leave<'s, 'f>(
+    scenario: &'s Scenario,
+    emitted: &'f EmittedFrame,
+) -> Result<(&'s Interface, &'f [u8]), Objection> {
+    let clause = "RFC 1122 §2.3";
+    let interface = scenario
+        .interfaces
+        .get(emitted.interface)
+        .ok_or_else(|| Objection::new(clause, format!("a frame on interface {}", emitted.interface)))?;
+    hold(clause, "frames leave by interfaces that are up", interface.up, || interface.name.clone())?;
+    let (_, datagram) = datagram_of(scenario, emitted.interface, &emitted.octets)
+        .ok_or_else(|| Objection::new(clause, format!("a frame of {} octets", emitted.octets.len())))?;
+    Ok((interface, datagram))
+}
+
+/// The largest datagram that may leave by `interface`. The MTU metric of a route is believed even above the link's MTU:
+/// who sets it says that the link takes as much.
+fn largest_datagram(scenario: &Scenario, interface: &Interface) -> usize {
+    let metrics = scenario.routes.iter().filter_map(|route| route.mtu);
+    metrics.fold(interface.mtu, u32::max) as usize
+}
+
+/// The least path MTU that can be in force behind `interface`: its own, that of a route, or the least one learned.
+fn smallest_path(scenario: &Scenario, interface: &Interface) -> u32 {
+    let learned = scenario.sysctl.get("net.ipv4.route.min_pmtu").and_then(|value| value.parse().ok());
+    let metrics = scenario.routes.iter().filter_map(|route| route.mtu);
+    metrics.chain(learned).fold(interface.mtu, u32::min)
+}
+
+/// Whether any interface takes loopback addresses (`route_localnet`).
+fn routes_loopback(scenario: &Scenario) -> bool {
+    let everywhere = scenario.sysctl.get("net.ipv4.conf.all.route_localnet");
+    let here = scenario.interfaces.iter().filter_map(|interface| interface.sysctl.get("route_localnet"));
+    here.chain(everywhere).any(|value| value != "0")
+}
+
+/// Whether a frame is a link-layer broadcast or multicast, and the datagram in it.
+fn datagram_of<'f>(scenario: &Scenario, interface: usize, frame: &'f [u8]) -> Option<(bool, &'f [u8])> {
+    match scenario.interfaces.get(interface)?.link {
+        LinkKind::Ip => Some((false, frame)),
+        LinkKind::Ethernet => Some((frame.first()? & 1 == 1, frame.get(14..)?)),
+    }
+}
+
+/// Whether `datagram` is one piece of a larger one.
+fn is_fragment(datagram: &[u8]) -> bool {
+    datagram.get(6..8).is_some_and(|word| u16::from_be_bytes([word[0], word[1]]) & 0x3fff != 0)
+}
+
+/// Whether `datagram` is `cause`, or a fragment of it, on its way to where it was going.
+fn is_forwarded(cause: &[u8], datagram: &[u8]) -> bool {
+    let flow =
+        |octets: &[u8]| Some((octets.get(4..6)?.to_vec(), *octets.get(9)?, octets.get(12..16)?.to_vec()));
+    flow(cause).is_some() && flow(cause) == flow(datagram)
+}
+
+/// Judges a datagram that the stack made itself. An ICMP error is held against what it quotes: what came in may have
+/// been the last fragment of that.
+fn judge_own(
+    scenario: &Scenario,
+    interface: &Interface,
+    link_broadcast: bool,
+    datagram: &[u8],
+) -> Result<(), Objection> {
+    let is_own = |address: Ipv4Addr| {
+        scenario
+            .interfaces
+            .iter()
+            .flat_map(|interface| &interface.addresses)
+            .any(|own| own.address == address)
+    };
+    let source = datagram.get(12..16).and_then(|octets| octets.first_chunk::<4>());
+    match source {
+        Some(octets) if is_own(Ipv4Addr::from(*octets)) => {
+            if smallest_path(scenario, interface) >= ROOM_FOR_A_QUOTE {
+                frame::judge(datagram)?;
+            }
+            let quoted = usize::from(datagram[0] & 15) * 4 + 8;
+            let quoted = datagram.get(quoted..).unwrap_or_default();
+            // Where loopback addresses are routed like others, they are hosts like others.
+            let is_lifted = quoted.get(12) == Some(&127) && routes_loopback(scenario);
+            if is_lifted { Ok(()) } else { answer::judge(quoted, link_broadcast, datagram) }
+        }
+        // What a router passes on of earlier datagrams, reassembled or translated.
+        _ => frame::judge_forwarded(datagram),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::generate::fragment::piece;
+    use crate::model::scenario_file;
+
+    /// A datagram of protocol 253 from 10.0.0.1 with `len` octets and right checksum.
+    fn datagram(len: usize) -> Vec<u8> {
+        let header = [0x45, 0, 0, 0, 0, 1, 0, 0, 64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        piece(&header, 0, false, &vec![7; len - 20])
+    }
+
+    fn with(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut octets = datagram(100);
+        change(&mut octets);
+        octets
+    }
+
+    #[rstest]
+    #[case::plain(datagram(100), 0, true)]
+    #[case::largest(datagram(1500), 0, true)]
+    #[case::too_large(datagram(1501), 0, false)]
+    #[case::no_such_interface(datagram(100), 9, false)]
+    #[case::padded(with(|octets| octets.push(0)), 0, false)]
+    #[case::cut(with(|octets| octets.truncate(99)), 0, false)]
+    #[case::checksum(with(|octets| octets[10] ^= 1), 0, false)]
+    fn frames(#[case] octets: Vec<u8>, #[case] interface: usize, #[case] is_right: bool) {
+        let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
+        let frames = vec![EmittedFrame { interface, octets }];
+        let cause = with(|octets| octets.swap(15, 19));
+        let stimulus = Some(Stimulus { interface: 0, frame: &cause });
+        let verdict = judge(&scenario, stimulus, &Observation { frames, ..Observation::default() });
+        assert_eq!(verdict.is_ok(), is_right, "{verdict:?}");
+    }
+}
