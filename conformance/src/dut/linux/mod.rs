@@ -4,6 +4,7 @@
 //! already there to be read: nothing here sleeps or waits for silence. Every `open` makes a fresh namespace, because
 //! nothing else is sure to have no trace of what was before; old ones are taken apart in the background.
 
+mod bench;
 mod bpf;
 mod conntrack;
 mod counters;
@@ -13,6 +14,7 @@ mod error;
 mod inside;
 mod netlink;
 mod port;
+pub mod probe;
 mod reaper;
 mod rtnetlink;
 mod rules;
@@ -30,6 +32,7 @@ use error::{Doing, failed};
 use setup::World;
 use sys::process;
 
+pub use bench::Speed;
 pub use device::Devices;
 pub use inside::Privilege;
 pub use watch::Observers;
@@ -257,7 +260,9 @@ impl Dut for LinuxDut {
 
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
         self.read_counters(counters)?;
-        *counters = counters.since(&self.baseline);
+        for (value, before) in counters.slots_mut().iter_mut().zip(self.baseline.slots()) {
+            *value -= before;
+        }
         Ok(())
     }
 

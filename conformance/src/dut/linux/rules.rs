@@ -14,7 +14,7 @@ use crate::model::scenario::{Hook, Ports, Translation};
 use crate::model::{Prefix, Role, Rule, RuleAction, Scenario};
 
 /// Where `nft` is looked for: ordinary users often lack the second and third in their search path.
-const PROGRAMS: &[&str] = &["nft", "/usr/sbin/nft", "/sbin/nft"];
+pub(super) const PROGRAMS: &[&str] = &["nft", "/usr/sbin/nft", "/sbin/nft"];
 
 /// Installs the rules of `scenario` in the namespace that `inside` is in.
 pub(super) fn install(scenario: &Scenario, inside: &Inside) -> Result<(), DutError> {

@@ -249,9 +249,7 @@ impl MibReader {
             counters.set(place.id, sum as i64);
         }
         let first = CounterId::icmp_in_type(0).slot();
-        for (number, slot) in counters.slots_mut()[first..first + 512].iter_mut().enumerate() {
-            *slot = self.map.load(self.by_type + 8 * number) as i64;
-        }
+        self.map.load_all(self.by_type, &mut counters.slots_mut()[first..first + 512]);
         Ok(())
     }
 

@@ -122,6 +122,23 @@ impl SharedMap {
         self.word(offset).load(Ordering::Acquire)
     }
 
+    /// Copies the numbers from `offset` octets on, a multiple of 8, into `numbers`.
+    ///
+    /// # Panics
+    /// If they do not all lie inside the map.
+    pub(in super::super) fn load_all(&self, offset: usize, numbers: &mut [i64]) {
+        let first = offset / 8;
+        assert!(
+            offset.is_multiple_of(8) && first + numbers.len() <= self.words,
+            "offset {offset} is not in the map"
+        );
+        // SAFETY: all of these words lie inside the mapping, which is page aligned and lives as long as `self`.
+        let words = unsafe { std::slice::from_raw_parts(self.memory.add(first).as_ptr(), numbers.len()) };
+        for (number, word) in numbers.iter_mut().zip(words) {
+            *number = word.load(Ordering::Relaxed) as i64;
+        }
+    }
+
     /// Sets the number at `offset` octets, a multiple of 8.
     ///
     /// # Panics
