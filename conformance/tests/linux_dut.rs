@@ -5,6 +5,7 @@
 #[path = "linux_dut/packet.rs"]
 mod packet;
 
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ const TESTS: &[(&str, Body)] = &[
     ("bad_header_checksum_is_counted", bad_header_checksum_is_counted),
     ("drops_have_reasons", drops_have_reasons),
     ("clock_never_goes_back", clock_never_goes_back),
+    ("unopened_dut_is_gone", unopened_dut_is_gone),
+    ("measuring_injects_as_often_as_told", measuring_injects_as_often_as_told),
     ("any_version_nibble_reaches_ip", any_version_nibble_reaches_ip),
     ("reopening_forgets_everything", reopening_forgets_everything),
     ("ethernet_frames_are_whole", ethernet_frames_are_whole),
@@ -66,6 +69,7 @@ fn main() {
     let mut trials = vec![
         Trial::ignorable_test("all_ways_observe_the_same", || outcome(all_ways_observe_the_same())),
         Trial::ignorable_test("everything_works_as_nobody", everything_works_as_nobody),
+        Trial::ignorable_test("vanished_device_is_gone", || outcome(vanished_device_is_gone())),
     ];
     for &(way, options) in WAYS {
         for &(name, body) in TESTS {
@@ -661,4 +665,43 @@ fn clock_never_goes_back(dut: &mut LinuxDut) -> Result<(), DutError> {
 fn dut_time(dut: &mut LinuxDut) -> Result<Duration, DutError> {
     inject(dut, echo_request(PEER, HOST, b"abcdefgh"))?;
     Ok(dut.clock().expect("a step was taken").monotonic)
+}
+
+fn unopened_dut_is_gone(dut: &mut LinuxDut) -> Result<(), DutError> {
+    assert!(matches!(inject(dut, vec![]), Err(DutError::Gone(_))));
+    assert!(matches!(dut.counters(&mut Counters::new()), Err(DutError::Gone(_))));
+    assert!(matches!(dut.conntrack(), Err(DutError::Gone(_))));
+    Ok(())
+}
+
+/// Takes the device away under a DUT, as somebody with the right to do so can.
+fn vanished_device_is_gone() -> Result<(), DutError> {
+    for devices in [Devices::Best, Devices::Veth] {
+        let mut dut = LinuxDut::with(Options { devices, ..BEST });
+        dut.open(&host())?;
+        let fd = dut.namespace().expect("it is open").as_raw_fd();
+        let namespace = format!("--net=/proc/{}/fd/{fd}", std::process::id());
+        let status = Command::new("nsenter").args([&namespace, "ip", "link", "delete", "t0"]).status();
+        if !status.is_ok_and(|status| status.success()) {
+            let what = "deleting the device".to_owned();
+            return Err(DutError::Environment { what, why: "it takes root, nsenter and ip".to_owned() });
+        }
+        assert!(matches!(inject(&mut dut, echo_request(PEER, HOST, b"abcdefgh")), Err(DutError::Gone(_))));
+        let waited = take(&mut dut, Duration::from_secs(3600), Action::Advance);
+        assert!(matches!(waited, Err(DutError::Gone(_))), "{waited:?}");
+        dut.open(&host())?;
+        assert_eq!(inject(&mut dut, echo_request(PEER, HOST, b"abcdefgh"))?.frames.len(), 1);
+    }
+    Ok(())
+}
+
+fn measuring_injects_as_often_as_told(dut: &mut LinuxDut) -> Result<(), DutError> {
+    dut.open(&host())?;
+    let speed = dut.measure(0, &echo_request(PEER, HOST, b"abcdefgh"), 2, 5)?;
+    assert!(speed.floor > Duration::ZERO && speed.step > Duration::ZERO, "{speed:?}");
+    let mut counters = Counters::new();
+    dut.counters(&mut counters)?;
+    // Two rounds of three times five.
+    assert_eq!(counters.value(CounterId::icmp_in_type(8)), 30);
+    Ok(())
 }

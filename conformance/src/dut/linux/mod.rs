@@ -24,6 +24,7 @@ mod sys;
 mod tracefs;
 mod watch;
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
 use std::{io, mem};
@@ -111,16 +112,19 @@ impl LinuxDut {
     }
 
     fn world(&mut self) -> Result<&mut World, DutError> {
-        self.world.as_mut().ok_or_else(|| DutError::Gone("it has not been opened".to_owned()))
+        self.world.as_mut().ok_or_else(not_open)
     }
 
     /// Reads the counters since the namespace was made.
     fn read_counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
-        let result = match self.watch.counters(counters) {
-            Some(result) => result,
-            None => self.world()?.proc.read(counters),
-        };
+        let world = self.world.as_mut().ok_or_else(not_open)?;
+        let result = self.watch.counters(counters).unwrap_or_else(|| world.proc.read(counters));
         result.doing(|| "reading the counters".to_owned())
+    }
+
+    /// The network namespace that the DUT is in, for looking around in it with other programs while the DUT is open.
+    pub fn namespace(&self) -> Option<BorrowedFd<'_>> {
+        self.world.as_ref().map(|world| world.namespace.as_fd())
     }
 
     /// Why drop reasons cannot be observed; `None` if they can.

@@ -1,5 +1,6 @@
 //! From a scenario to a configured namespace.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -9,7 +10,7 @@ use super::conntrack::Conntrack;
 use super::counters::ProcCounters;
 use super::device::{Devices, Maker};
 use super::error::Doing;
-use super::inside::Inside;
+use super::inside::{Access, Inside};
 use super::netlink::Netlink;
 use super::port::Port;
 use super::rtnetlink::{LOOPBACK, LinkChange};
@@ -34,6 +35,8 @@ const QUEUE: u32 = 10_000;
 pub(super) struct World {
     /// In the order of the scenario's interfaces.
     pub(super) ports: Vec<Port>,
+    /// The namespace itself.
+    pub(super) namespace: File,
     /// Counters by way of `/proc`.
     pub(super) proc: ProcCounters,
     /// The scenario's sockets.
@@ -88,6 +91,9 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
     let memberships = join_groups(scenario, &ports, inside)?;
     let mut world = World {
         ports,
+        namespace: inside
+            .open("/proc/thread-self/ns/net", Access::Read)
+            .doing(|| "opening the namespace".to_owned())?,
         sockets: LocalSockets::open(scenario, inside)?,
         conntrack: Path::new(CONNTRACK).exists().then(|| Conntrack::open(inside)).transpose()?,
         tracks: matches!(scenario.role, Role::Conntrack | Role::Nat) || !scenario.rules.is_empty(),

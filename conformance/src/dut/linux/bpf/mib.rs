@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::super::sys::bpf::{self, SharedMap};
 use super::Peek;
-use super::assembler::{Assembler, Helper, R0, R1, R2, R3, R7, R10};
+use super::assembler::{Assembler, Helper, R0, R1, R2, R3, R7, R8, R10};
 use super::btf::Btf;
 use crate::model::{CounterId, Counters};
 
@@ -151,14 +151,14 @@ const UDP_LITE: &[(&str, &str)] = &[
     ("UdpLite.MemErrors", "UDP_MIB_MEMERRORS"),
 ];
 
-/// One counter in the copies: its slot, the offset of its first copy, and how wide it is.
-#[derive(Debug)]
+/// One counter of one CPU in the copies.
+#[derive(Clone, Copy, Debug)]
 struct Place {
-    id: CounterId,
-    /// Index of its source.
-    source: usize,
-    /// Octets from the start of the source's range.
+    /// The counter's slot in [`Counters`].
+    slot: usize,
+    /// Octets from the start of the copies.
     offset: usize,
+    /// Octets of the counter.
     width: usize,
 }
 
@@ -176,9 +176,8 @@ struct Origin {
 pub(in super::super) struct MibReader {
     map: SharedMap,
     program: OwnedFd,
+    /// Every counter of every CPU.
     places: Vec<Place>,
-    /// For each source, where the copy of each CPU starts.
-    copies: Vec<Vec<usize>>,
     /// Where the copy of the counters by ICMP type starts.
     by_type: usize,
     /// Where to look in a namespace, in the order of the addresses in the map.
@@ -191,34 +190,35 @@ impl MibReader {
     pub(super) fn new(btf: &Btf, peek: &Peek) -> Result<Self, String> {
         let cpus = cpu_offsets(btf, peek)?;
         let mut plan = Plan::default();
-        let (mut places, mut copies) = (Vec::new(), Vec::new());
-        for (source, wanted) in SOURCES.iter().enumerate() {
-            let (outer, structure, member) = wanted.members;
-            let Ok(inner) = btf.offset(structure, member) else {
-                // A kernel without this block has none of its counters.
-                copies.push(Vec::new());
-                continue;
-            };
+        let mut places = Vec::new();
+        for source in SOURCES {
+            let (outer, structure, member) = source.members;
+            // A kernel without this block has none of its counters.
+            let Ok(inner) = btf.offset(structure, member) else { continue };
             let pointer = btf.offset("net", outer)? + inner;
             let known =
-                |(name, at): &(&str, &str)| Some((CounterId::by_name(name)?, offset_of(btf, wanted, at)?));
-            let offsets: Vec<_> = wanted.counters.iter().filter_map(known).collect();
-            let first = offsets.iter().map(|(_, offset)| *offset).min().unwrap_or(0);
-            let end = offsets.iter().map(|(_, offset)| offset + wanted.width).max().unwrap_or(0);
-            places.extend(offsets.into_iter().map(|(id, offset)| Place {
-                id,
-                source,
-                offset: offset - first,
-                width: wanted.width,
-            }));
-            let origin = |cpu: &u64| Origin { pointer, offset: cpu.wrapping_add(first as u64) };
-            copies.push(cpus.iter().map(|cpu| plan.add(origin(cpu), end - first)).collect());
+                |(name, at): &(&str, &str)| Some((CounterId::by_name(name)?, offset_of(btf, source, at)?));
+            let counters: Vec<_> = source.counters.iter().filter_map(known).collect();
+            let first = counters.iter().map(|(_, offset)| *offset).min().unwrap_or(0);
+            let end = counters.iter().map(|(_, offset)| offset + source.width).max().unwrap_or(0);
+            for cpu in &cpus {
+                let copy = plan.add(Origin { pointer, offset: cpu.wrapping_add(first as u64) }, end - first);
+                places.extend(counters.iter().map(|(id, offset)| Place {
+                    slot: id.slot(),
+                    offset: copy + offset - first,
+                    width: source.width,
+                }));
+            }
         }
+        let messages =
+            ["Icmp.InMsgs", "Icmp.OutMsgs"].map(|name| CounterId::by_name(name).map(CounterId::slot));
+        let counts = places.iter().filter(|place| messages.contains(&Some(place.slot)));
         let pointer = btf.offset("net", "mib")? + btf.offset("netns_mib", "icmpmsg_statistics")?;
-        let by_type = plan.add(Origin { pointer, offset: 0 }, 512 * 8);
+        let by_type =
+            plan.add_last(Origin { pointer, offset: 0 }, counts.map(|place| place.offset).collect());
         let said = |error: io::Error| format!("loading a BPF program: {error}");
         let (map, program, origins) = plan.finish().map_err(said)?;
-        Ok(Self { map, program, places, copies, by_type, origins, cpus: cpus.len() })
+        Ok(Self { map, program, places, by_type, origins, cpus: cpus.len() })
     }
 
     /// From now on reads the counters of the namespace at the kernel address `namespace`.
@@ -232,6 +232,8 @@ impl MibReader {
             known = Some((origin.pointer, block));
             self.map.store(number * 8, block.wrapping_add(origin.offset));
         }
+        // No sum of messages is this large, so the next snapshot has the counters by type as well.
+        self.map.store(MESSAGES, u64::MAX);
         Ok(())
     }
 
@@ -243,25 +245,23 @@ impl MibReader {
     /// Reads all counters since the namespace was made.
     pub(in super::super) fn read(&self, counters: &mut Counters) -> io::Result<()> {
         bpf::run(&self.program)?;
+        counters.clear();
+        let slots = counters.slots_mut();
         for place in &self.places {
-            let copies = self.copies[place.source].iter();
-            let sum: u64 = copies.map(|copy| self.value(copy + place.offset, place.width)).sum();
-            counters.set(place.id, sum as i64);
+            slots[place.slot] += self.value(place) as i64;
         }
         let first = CounterId::icmp_in_type(0).slot();
-        self.map.load_all(self.by_type, &mut counters.slots_mut()[first..first + 512]);
+        self.map.load_all(self.by_type, &mut slots[first..first + BY_TYPE / 8]);
         Ok(())
     }
 
-    fn value(&self, offset: usize, width: usize) -> u64 {
-        let word = self.map.load(offset & !7);
-        match width {
-            8 => word,
-            // The half that `offset` points to, in the machine's order of octets.
-            _ => {
-                let half = offset % 8 / 4 == usize::from(cfg!(target_endian = "little"));
-                if half { word >> 32 } else { word & 0xffff_ffff }
-            }
+    fn value(&self, place: &Place) -> u64 {
+        let word = self.map.load(place.offset & !7);
+        // The half that a narrow counter is in depends on the machine's order of octets.
+        match (place.width, place.offset.is_multiple_of(8) == cfg!(target_endian = "little")) {
+            (8, _) => word,
+            (_, true) => word & 0xffff_ffff,
+            (_, false) => word >> 32,
         }
     }
 }
@@ -274,39 +274,62 @@ fn offset_of(btf: &Btf, source: &Source, at: &str) -> Option<usize> {
     }
 }
 
+/// Layout of the map in octets: addresses, eight for each of 511 CPUs; the ICMP messages that were counted when the
+/// counters by type were last copied; the copies.
+const MESSAGES: usize = (1 << 15) - 8;
+const COPIES: usize = 1 << 15;
+
+/// Octets of the counters by ICMP type: 256 each way.
+const BY_TYPE: usize = 512 * 8;
+
 /// What the program is to copy.
 #[derive(Default)]
 struct Plan {
-    /// From where, and how many octets to where.
+    /// From where, how many octets, to where.
     ranges: Vec<(Origin, usize, usize)>,
     /// Octets of copies so far.
     len: usize,
+    /// Where the copied numbers of ICMP messages are.
+    counts: Vec<usize>,
 }
 
 impl Plan {
-    /// Room for addresses: eight for each of 512 CPUs.
-    const ADDRESSES: usize = 1 << 15;
-
     /// Adds a range of `len` octets and returns where its copy will be.
     fn add(&mut self, origin: Origin, len: usize) -> usize {
-        let copy = Self::ADDRESSES + self.len;
+        let copy = COPIES + self.len;
         self.ranges.push((origin, len, copy));
         self.len += len.next_multiple_of(8);
         copy
     }
 
+    /// Adds the counters by ICMP type, which are copied only when one of the numbers of messages at `counts` has
+    /// changed, because they are longer than all the others together.
+    fn add_last(&mut self, origin: Origin, counts: Vec<usize>) -> usize {
+        self.counts = counts;
+        self.add(origin, BY_TYPE)
+    }
+
     /// The map for addresses and copies, the program that copies, and the origins in the order of their addresses.
     fn finish(self) -> io::Result<(SharedMap, OwnedFd, Vec<Origin>)> {
-        if self.ranges.len() * 8 > Self::ADDRESSES {
+        if self.ranges.len() * 8 > MESSAGES {
             return Err(io::Error::other("too many CPUs"));
         }
-        let map = SharedMap::new(Self::ADDRESSES + self.len)?;
+        let map = SharedMap::new(COPIES + self.len)?;
         let mut program = Assembler::default();
+        let out = program.label();
         for (number, (_, len, copy)) in self.ranges.iter().enumerate() {
+            if number + 1 == self.ranges.len() {
+                program.set(R8, 0);
+                for count in &self.counts {
+                    program.map_value(R7, map.number(), *count).load(R1, R7, 0).add_register(R8, R1);
+                }
+                program.map_value(R7, map.number(), MESSAGES).load(R1, R7, 0);
+                program.jump_if_equal(R1, R8, out).store(R7, 0, R8);
+            }
             program.map_value(R7, map.number(), number * 8).load(R3, R7, 0);
             program.map_value(R1, map.number(), *copy).set(R2, *len as i32).call(Helper::ProbeReadKernel);
         }
-        program.end();
+        program.place(out).end();
         let program = bpf::load(&program.finish())?;
         Ok((map, program, self.ranges.into_iter().map(|(origin, ..)| origin).collect()))
     }
