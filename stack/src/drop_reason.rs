@@ -139,13 +139,15 @@ drop_reasons! {
     UdpLengthBeyondDatagram, PKT_TOO_SMALL, "RFC 768 \"Fields\"", "the UDP length exceeds the datagram";
     UdpLengthBelowHeader, PKT_TOO_SMALL, "RFC 768 \"Fields\"", "the UDP length is below 8";
     UdpChecksumWrong, UDP_CSUM, "RFC 1122 §4.1.3.4", "the UDP checksum is wrong";
-    UdpLiteCoverageInvalid, NOT_SPECIFIED, "RFC 3828 §3.1", "the checksum coverage is invalid";
+    UdpLiteCoverageInvalid, UDP_CSUM, "RFC 3828 §3.1", "the checksum covers less than the UDP-Lite header";
+    UdpLiteCoverageBeyondDatagram, PKT_TOO_SMALL, "RFC 3828 §3.1", "the checksum coverage is beyond the UDP-Lite datagram";
     UdpLiteChecksumZero, UDP_CSUM, "RFC 3828 §3.1", "the UDP-Lite checksum is zero";
     UdpNoSocket, NO_SOCKET, "RFC 1122 §4.1.3.1", "no socket has the UDP port";
     UdpNoMulticastSocket, NOT_SPECIFIED, "RFC 1122 §3.2.2", "no socket wants the broadcast or multicast datagram";
     TcpInLinkMulticast, NOT_SPECIFIED, "RFC 1122 §4.2.3.10", "a TCP segment came in a link-layer broadcast or multicast";
     TcpHeaderTruncated, NOT_SPECIFIED, "RFC 9293 §3.1", "fewer than 20 octets of TCP";
-    TcpHeaderLengthInvalid, PKT_TOO_SMALL, "RFC 9293 §3.1", "the TCP data offset is below 5 or beyond the segment";
+    TcpHeaderLengthInvalid, PKT_TOO_SMALL, "RFC 9293 §3.1", "the TCP data offset is below 5";
+    TcpHeaderBeyondSegment, NOT_SPECIFIED, "RFC 9293 §3.1", "the TCP header is longer than the segment";
     TcpChecksumWrong, Some("TCP_CSUM"), "RFC 9293 §3.1", "the TCP checksum is wrong";
     TcpNoSocket, NO_SOCKET, "RFC 9293 §3.10.7.1", "no socket for the TCP segment";
     TcpBacklogFull, NOT_SPECIFIED, "RFC 9293 §3.10.7.2", "too many connections wait at the listening socket";

@@ -65,7 +65,7 @@ impl World {
         let turn_knobs = !choice.chance(1, 3);
         let mut scenario = Self::plain(role, limits);
         for interface in &mut scenario.interfaces {
-            interface.mtu = *choice.pick(MTUS);
+            interface.mtu = (*choice.pick(MTUS)).min(largest_mtu(interface.link));
         }
         if turn_knobs {
             turn(choice, &mut scenario);
@@ -86,6 +86,14 @@ impl World {
             rules: Vec::new(),
             sockets: Vec::new(),
         }
+    }
+}
+
+/// The largest MTU that Linux lets a TUN or TAP device have: with its header, a frame has at most 65535 octets.
+const fn largest_mtu(link: LinkKind) -> u32 {
+    match link {
+        LinkKind::Ip => 65_535,
+        LinkKind::Ethernet => 65_521,
     }
 }
 

@@ -30,7 +30,8 @@ impl Stack {
         let packet = &*packet;
         let segment = TcpView::new(packet.payload()).map_err(|error| match error {
             TcpError::Truncated { .. } => DropReason::TcpHeaderTruncated,
-            _ => DropReason::TcpHeaderLengthInvalid,
+            TcpError::HeaderTruncated { .. } => DropReason::TcpHeaderBeyondSegment,
+            TcpError::DataOffset { .. } => DropReason::TcpHeaderLengthInvalid,
         })?;
         if !segment.is_checksum_valid(packet.source(), packet.destination()) {
             return Err(DropReason::TcpChecksumWrong.into());

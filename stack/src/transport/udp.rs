@@ -13,6 +13,9 @@ use crate::stack::Stack;
 use crate::wire::{Protocol, Sum};
 
 const HEADER_LEN: usize = 8;
+/// The checksum of a datagram of at most so many octets is verified before anybody looks for a socket; that of a longer
+/// one when a socket takes it.
+const SUMMED_AT_ONCE: usize = 76;
 
 /// The counters of UDP or of UDP-Lite.
 #[derive(Clone, Copy)]
@@ -83,7 +86,12 @@ impl Stack {
     }
 
     fn refuse_udp(&mut self, reason: DropReason, mib: &Mib) -> Refusal {
-        if matches!(reason, DropReason::UdpChecksumWrong | DropReason::UdpLiteChecksumZero) {
+        if matches!(
+            reason,
+            DropReason::UdpChecksumWrong
+                | DropReason::UdpLiteChecksumZero
+                | DropReason::UdpLiteCoverageInvalid
+        ) {
             self.counters.bump(mib.checksum_errors);
         }
         self.counters.bump(mib.in_errors);
@@ -101,6 +109,9 @@ impl Stack {
         sink: &mut S,
     ) -> Result<Outcome, Refusal> {
         let is_udp = packet.protocol() == u8::from(Protocol::Udp);
+        if is_udp && !is_intact && packet.payload().len() <= SUMMED_AT_ONCE {
+            return Err(self.refuse_udp(DropReason::UdpChecksumWrong, mib));
+        }
         let takers: Vec<SocketId> = self
             .sockets
             .find_all(SocketKind::Udp, local, remote)
@@ -163,12 +174,15 @@ fn check(packet: &mut Packet) -> Result<(Header, bool), DropReason> {
 /// The same for UDP-Lite, whose length field says how much the checksum covers; 0 is all. RFC 3828 §3.1.
 fn check_lite(packet: &mut Packet) -> Result<(Header, bool), DropReason> {
     let header = header(packet)?;
+    let len = packet.payload().len();
+    if header.length > len {
+        return Err(DropReason::UdpLiteCoverageBeyondDatagram);
+    }
     if header.checksum == 0 {
         return Err(DropReason::UdpLiteChecksumZero);
     }
-    let len = packet.payload().len();
     let covered = if header.length == 0 { len } else { header.length };
-    if covered < HEADER_LEN || covered > len {
+    if covered < HEADER_LEN {
         return Err(DropReason::UdpLiteCoverageInvalid);
     }
     let is_intact = covered_sum(packet, Protocol::UdpLite, covered).is_intact();

@@ -85,6 +85,19 @@ impl Watch {
 
     /// The step is over: appends the drops since it began.
     pub(super) fn end(&mut self, drops: &mut Vec<PacketDrop>) -> io::Result<()> {
+        let before = drops.len();
+        let result = self.take_drops(drops);
+        if drops.len() > before {
+            let mut position = 0;
+            drops.retain(|drop| {
+                position += 1;
+                position <= before || !is_release_of_pieces(drop)
+            });
+        }
+        result
+    }
+
+    fn take_drops(&mut self, drops: &mut Vec<PacketDrop>) -> io::Result<()> {
         match self {
             Self::Bpf(instruments) => {
                 instruments.witness.end();
@@ -128,6 +141,12 @@ impl Watch {
             Self::Trace(_) | Self::Blind(_) => false,
         }
     }
+}
+
+/// Whether `drop` is no decision on a packet: the pieces of a reassembled datagram are freed with it, delivered or not,
+/// and how many of them are left by then depends on how buffers could be merged.
+fn is_release_of_pieces(drop: &PacketDrop) -> bool {
+    drop.location.as_deref() == Some("skb_release_data")
 }
 
 /// Milliseconds since midnight UTC.
