@@ -140,9 +140,9 @@ impl Stack {
     /// Takes the path MTU or the gateway of `report` into the routing tables.
     pub(crate) fn learn_from(&mut self, report: &ErrorReport<'_>) {
         let destination = report.quoted.destination();
-        let Ok(OutputRoute { route, .. }) =
-            self.router.route_output(destination, Ipv4Addr::UNSPECIFIED, self.now)
-        else {
+        // Whoever quotes a source that is not ours speaks of a datagram that we cannot have sent.
+        let source = report.quoted.source();
+        let Ok(OutputRoute { route, .. }) = self.router.route_output(destination, source, self.now) else {
             return;
         };
         if report.is_fragmentation_needed() {
