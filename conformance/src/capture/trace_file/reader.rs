@@ -1,6 +1,7 @@
 //! Reads trace files.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::model::{Action, Dimension, Dimensions, EmittedFrame, LinkKind, Scenar
 
 /// Reads one trace file, step by step.
 pub struct TraceReader {
-    blocks: BlockReader<File>,
+    blocks: BlockReader<Box<dyn Read>>,
     header: TraceHeader,
     /// Packets of the file read so far.
     packets: u64,
@@ -34,8 +35,16 @@ impl TraceReader {
     /// If the file cannot be read, or if it is a trace file and its header is wrong.
     pub fn open(path: &Path) -> Result<Option<Self>, CaptureError> {
         let io = |source| CaptureError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        let mut blocks = BlockReader::new(path, file);
+        Self::from_source(path, File::open(path).map_err(io)?)
+    }
+
+    /// As [`TraceReader::open`], from octets that need not be in a file; `path` names them in errors.
+    ///
+    /// # Errors
+    /// If it is a trace file and its header is wrong.
+    pub fn from_source(path: &Path, source: impl Read + 'static) -> Result<Option<Self>, CaptureError> {
+        let source: Box<dyn Read> = Box::new(source);
+        let mut blocks = BlockReader::new(path, source);
         // What is not even pcapng is no trace file, and whoever reads captures says what is wrong with it.
         let Ok(Some(Block::SectionHeader(section))) = blocks.next_block() else { return Ok(None) };
         let Some(comments) = trace_comments(&section.options) else { return Ok(None) };
