@@ -27,9 +27,7 @@ fn build(scenario: &Scenario, profile: Profile) -> Result<Config, ConfigError> {
     for (name, value) in scenario.limits.sysctls() {
         config.set_sysctl(name, value)?;
     }
-    for (name, value) in &scenario.sysctl {
-        config.set_sysctl(name, value)?;
-    }
+    set_sysctls(&mut config, scenario)?;
     let range = "net.ipv4.ping_group_range";
     let wants_ping = scenario.sockets.iter().any(|socket| socket.kind == SocketKind::Ping);
     if wants_ping && !scenario.sysctl.contains_key(range) {
@@ -51,6 +49,17 @@ fn build(scenario: &Scenario, profile: Profile) -> Result<Config, ConfigError> {
         config.routes.push(route);
     }
     Ok(config)
+}
+
+/// One knob can bound another (`ipfrag_low_thresh` the high one): what is refused at first may be taken after the rest.
+fn set_sysctls(config: &mut Config, scenario: &Scenario) -> Result<(), ConfigError> {
+    let mut refused = Vec::new();
+    for (name, value) in &scenario.sysctl {
+        if config.set_sysctl(name, value).is_err() {
+            refused.push((name, value));
+        }
+    }
+    refused.into_iter().try_for_each(|(name, value)| config.set_sysctl(name, value))
 }
 
 fn route(route: &Route, config: &Config) -> Result<config::Route, ConfigError> {
