@@ -276,9 +276,9 @@ impl Kind {
         Exchange {
             title: format!("redirect for 203.0.113.{} is sent by one side only", self.variant as u8),
             dimension: Dimension::Frames,
-            fields: vec![("frames[1]".to_owned(), "redirect for host on t0".to_owned(), String::new())],
+            fields: vec![("frames[0]".to_owned(), "redirect for host on t0".to_owned(), String::new())],
             stimulus,
-            a: vec![forwarded.clone(), redirect],
+            a: vec![redirect, forwarded.clone()],
             b: vec![forwarded],
             counters: [
                 &[("Icmp.OutMsgs", 1), ("IcmpMsg.OutType5", 1), ("Ip.ForwDatagrams", 1)],

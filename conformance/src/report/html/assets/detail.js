@@ -89,17 +89,35 @@ const Detail = (() => {
           el("tr", {}, el("th", { scope: "row" }, el("code", { text: field })), value(a), value(b)))));
     }
 
-    /// Answers by position: both frames or one, and how they compare.
+    /// Answers brought together: equal ones first, then those of one interface and kind in order, as the comparison
+    /// does; what is left stands alone.
     pairs(example) {
-      const named = (field, position) => field === "frames" || field.startsWith(`frames[${position}]`);
-      const length = Math.max(example.a.frames.length, example.b.frames.length);
-      return Array.from({ length }, (_, position) => {
-        const [a, b] = [example.a.frames[position], example.b.frames[position]];
-        const [frameA, frameB] = [a && this.data.frames[a[1]], b && this.data.frames[b[1]]];
-        const equal = a && b && a[0] === b[0] && frameA.hex === frameB.hex;
-        const excused = a && b && !example.fields.some(([field]) => named(field, position));
-        return { a: frameA && { ...frameA, interface: a[0] }, b: frameB && { ...frameB, interface: b[0] }, state: equal ? "same" : excused ? "alike" : "differs" };
-      });
+      const { data } = this;
+      const side = (frames) => frames.map(([name, at], index) => ({ ...data.frames[at], interface: name, index }));
+      const [a, b] = [side(example.a.frames), side(example.b.frames)];
+      const left = new Set(b);
+      const pairing = new Map();
+      for (const alike of [(x, y) => x.hex === y.hex, (x, y) => this.kind(x) === this.kind(y)]) {
+        for (const one of a) {
+          const other = !pairing.has(one) && [...left].find((candidate) => candidate.interface === one.interface && alike(one, candidate));
+          if (other) { pairing.set(one, other); left.delete(other); }
+        }
+      }
+      const rows = [...a.map((one) => [one, pairing.get(one)]), ...[...left].map((other) => [undefined, other])];
+      return rows.map(([one, other]) => ({ a: one, b: other, state: this.stateOf(example, one, other) }));
+    }
+
+    stateOf(example, a, b) {
+      if (!a || !b) return "differs";
+      if (a.hex === b.hex) return "same";
+      return example.fields.some(([field]) => field === "frames" || field.startsWith(`frames[${a.index}]`)) ? "differs" : "alike";
+    }
+
+    /// Protocols of the frame and ICMP type, as one text.
+    kind(frame) {
+      const own = frame.layers.filter(([, depth]) => depth === 0);
+      const type = own.find(([name]) => name === "ICMP")?.[3].find(([label]) => this.data.labels[label] === "type");
+      return [...own.map(([name]) => name).filter((name) => name !== "Data"), type?.[1]].join("/");
     }
 
     drawLadder(area, example) {
