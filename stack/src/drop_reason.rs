@@ -75,7 +75,6 @@ const PKT_TOO_BIG: Option<&str> = Some("PKT_TOO_BIG");
 const NO_SOCKET: Option<&str> = Some("NO_SOCKET");
 const INVALID_PROTO: Option<&str> = Some("INVALID_PROTO");
 const UDP_CSUM: Option<&str> = Some("UDP_CSUM");
-const SOCKET_RCVBUFF: Option<&str> = Some("SOCKET_RCVBUFF");
 /// Freed as consumed or together with its queue: no event.
 const NO_EVENT: Option<&str> = None;
 
@@ -132,7 +131,6 @@ drop_reasons! {
     ReassemblyEcnContradicts, NO_EVENT, "RFC 3168 §5.3", "fragments disagree on ECN capability";
     ReassemblyOversized, NO_EVENT, "RFC 791 §3.2", "the reassembled datagram exceeds 65535 octets";
     ReassemblyTimeout, NO_EVENT, "RFC 1122 §3.3.2", "the datagram was not complete in time";
-    ReassemblyAbandoned, NO_EVENT, "RFC 791 §3.2", "a held fragment of a datagram that was given up";
     // Local delivery.
     ProtocolUnknown, Some("IP_NOPROTO"), "RFC 1122 §3.2.2.1", "no handler and no raw socket for the protocol";
     UdpHeaderTruncated, NOT_SPECIFIED, "RFC 768 \"Fields\"", "fewer than 8 octets of UDP";
@@ -156,7 +154,6 @@ drop_reasons! {
     IgmpChecksumWrong, NOT_SPECIFIED, "RFC 2236 §2.3", "the IGMP checksum is wrong";
     IgmpUnhandled, NOT_SPECIFIED, "RFC 2236 §2.1", "an IGMP message that needs no action";
     PimUnhandled, NOT_SPECIFIED, "RFC 7761 §4.9", "a PIM message that needs no action";
-    ReceiveBufferFull, SOCKET_RCVBUFF, "RFC 1122 §4.1.1", "the receive buffer of the socket is full";
     // ICMP input.
     IcmpChecksumWrong, Some("ICMP_CSUM"), "RFC 792 \"Message Formats\"", "the ICMP checksum is wrong";
     IcmpHeaderTruncated, NOT_SPECIFIED, "RFC 792 \"Message Formats\"", "fewer than 8 octets of ICMP";

@@ -13,6 +13,8 @@ use crate::ip::route::Route;
 pub struct Packet {
     /// The octets; from validation on, exactly as many as the total length says.
     pub octets: Vec<u8>,
+    /// The octets as they came in, where errors are to quote those.
+    pub original: Option<Box<[u8]>>,
     /// Interface it came in by; the loopback interface for what this system sends to itself, `None` for what it
     /// makes.
     pub incoming: Option<InterfaceId>,

@@ -1,5 +1,6 @@
 //! The stack: octets and time in, effects out.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
@@ -131,6 +132,9 @@ impl Stack {
         octets.extend_from_slice(datagram);
         let mut packet =
             Packet { octets, incoming: Some(interface), link: PacketLink::Frame(link), ..Packet::default() };
+        if self.config.departures.quote_is_original {
+            packet.original = Some(Box::from(datagram));
+        }
         let outcome = self.process(&mut packet, sink);
         self.recycle(packet.octets);
         self.drain_backlog(sink);

@@ -53,7 +53,8 @@ impl Stack {
             self.make_packet(&way, &self.error_header(packet), &options, ICMP_HEADER_LEN + quoted);
         let [a, b, c, d] = notice.word.to_be_bytes();
         let header = [notice.icmp_type, notice.code, 0, 0, a, b, c, d];
-        append_message(&mut error, header, packet.octets.get(..quoted).unwrap_or_default());
+        let offender = packet.original.as_deref().unwrap_or(&packet.octets);
+        append_message(&mut error, header, offender.get(..quoted).unwrap_or_default());
         error.conntrack = self.hooks.attachment_of_error(packet);
         self.count_icmp_out(notice.icmp_type);
         let detail = Detail::Icmp { icmp_type: notice.icmp_type, code: notice.code };
