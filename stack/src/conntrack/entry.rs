@@ -136,6 +136,8 @@ pub struct Entry {
     pub(crate) reports: bool,
     /// Whether a change waits to be reported.
     pub(crate) changed: bool,
+    /// Whether the change is one of a TCP state.
+    pub(crate) new_state: bool,
     /// Whether it counts packets and octets.
     pub(crate) accounted: bool,
     /// Device whose address it borrowed for masquerading, plus one; 0 for none.
@@ -161,6 +163,7 @@ impl Entry {
             generation: NonZeroU16::MIN,
             reports: false,
             changed: false,
+            new_state: false,
             accounted: false,
             masqueraded: 0,
             expires: 0,

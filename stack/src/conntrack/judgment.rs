@@ -109,6 +109,8 @@ pub(crate) struct Progress {
     pub(crate) assured: bool,
     /// Something changed that an event reports.
     pub(crate) changed: bool,
+    /// The state of a TCP connection changed, which an event reports with it.
+    pub(crate) new_state: bool,
     /// The entry ends with this packet.
     pub(crate) ends: bool,
 }
@@ -116,9 +118,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// The entry lives `seconds` from now.
     pub(crate) const fn lives(seconds: u32) -> Self {
-        Self { refresh: Some(seconds), assured: false, changed: false, ends: false }
+        Self { refresh: Some(seconds), assured: false, changed: false, new_state: false, ends: false }
     }
 
     /// The packet passes and leaves no trace.
-    pub(crate) const UNTOUCHED: Self = Self { refresh: None, assured: false, changed: false, ends: false };
+    pub(crate) const UNTOUCHED: Self =
+        Self { refresh: None, assured: false, changed: false, new_state: false, ends: false };
 }

@@ -71,15 +71,18 @@ impl Conntrack {
         }
     }
 
-    /// Tells about the entry.
+    /// Tells that the entry came or changed. As in Linux this says nothing of what it counts, and of a TCP state only
+    /// if it is new.
     pub(super) fn report(&mut self, now: Jiffies, id: EntryId, kind: EventKind) {
         let Some(entry) = self.table.get_mut(id) else { return };
+        let has_new_state = core::mem::take(&mut entry.new_state);
         entry.changed = false;
         if !entry.reports {
             return;
         }
         if let Some(snapshot) = self.table.snapshot(id.slot, now) {
-            self.events.push(kind, snapshot);
+            let tcp_state = snapshot.tcp_state.filter(|_| has_new_state);
+            self.events.push(kind, Snapshot { accounts: None, tcp_state, ..snapshot });
         }
     }
 

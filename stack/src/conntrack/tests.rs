@@ -294,6 +294,24 @@ fn events_tell_each_change_once() {
 }
 
 #[test]
+fn updates_name_a_state_only_if_it_is_new_and_only_the_end_tells_counts() {
+    let mut conntrack = tracker(|config| config.accounting = true);
+    conntrack.has_listener = true;
+    let o = ip(A, B, 6, &Tcp::new((1000, 80), "A", 100, 500).octets(A, B));
+    let r = ip(B, A, 6, &Tcp::new((80, 1000), "A", 500, 100).octets(B, A));
+    for (datagram, expected) in [(&o, "New ESTABLISHED300 U"), (&r, "Update 300"), (&o, "Update 432000 A")] {
+        pass(&mut conntrack, START, datagram);
+        let mut told = conntrack.clone();
+        assert_eq!(told.next_event().unwrap().entry.accounts, None);
+        assert_eq!(events(&mut conntrack), [expected]);
+    }
+    conntrack.flush(START);
+    let last = conntrack.next_event().unwrap().entry;
+    assert_eq!(last.tcp_state, Some(TcpState::Established));
+    assert_eq!(last.accounts.map(|sides| sides.map(|side| side.packets)), Some([2, 1]));
+}
+
+#[test]
 fn entries_made_before_anybody_listened_stay_silent() {
     let mut conntrack = tracker(|_| {});
     pass(&mut conntrack, START, &ip(A, B, 1, &query(8, 0, 7)));

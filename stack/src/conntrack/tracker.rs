@@ -513,5 +513,6 @@ fn apply(entry: &mut Entry, now: Jiffies, progress: Progress) {
     if progress.assured {
         entry.status |= Status::ASSURED;
     }
-    entry.changed |= progress.changed;
+    entry.changed |= progress.changed || progress.new_state;
+    entry.new_state |= progress.new_state;
 }

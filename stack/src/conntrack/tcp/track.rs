@@ -284,23 +284,23 @@ fn accept(
         record.flags[own] = record.flags[own].with(SideFlags::CLOSED_FIRST);
     }
     let seconds = life(record, kind, new, context.config);
-    let changed = old != new;
+    let new_state = old != new;
     if context.seen_reply {
         let assured = !context.assured
             && matches!(old, TcpState::SynRecv | TcpState::Established)
             && new == TcpState::Established;
-        return Progress { assured, changed: changed || assured, ..Progress::lives(seconds) };
+        return Progress { assured, changed: assured, new_state, ..Progress::lives(seconds) };
     }
     if segment.is_rst() {
-        return Progress { changed, ends: true, ..Progress::UNTOUCHED };
+        return Progress { new_state, ends: true, ..Progress::UNTOUCHED };
     }
     if kind == Kind::Syn && old == TcpState::SynSent {
         // A repeated SYN must not keep the entry, or a client could hold on to a port for ever.
-        return Progress { changed, ..Progress::UNTOUCHED };
+        return Progress { new_state, ..Progress::UNTOUCHED };
     }
     let one_sided = new == TcpState::Established;
     let seconds = if one_sided { seconds.min(context.config.unacknowledged) } else { seconds };
-    Progress { changed, ..Progress::lives(seconds) }
+    Progress { new_state, ..Progress::lives(seconds) }
 }
 
 /// Seconds that the connection may stay silent.
