@@ -2,22 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
+
+use netassay_stack::config::Profile;
 
 use super::failure::Failure;
 use crate::dut::Dut;
 use crate::dut::linux::LinuxDut;
+use crate::dut::recorded::Recorded;
+use crate::dut::reference::ReferenceDut;
 use crate::model::Dimension;
 
 /// A DUT as named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum DutName {
+    /// `reference`, `reference:rfc`: the reference stack in one of its profiles.
+    Reference(Profile),
     /// `linux`: the kernel that this process runs on.
     Linux,
+    /// `recorded:DIR`: what another DUT was seen to do.
+    Recorded(PathBuf),
 }
 
 /// What `netassay list duts` says.
-pub(super) const KNOWN: &[(&str, &str)] =
-    &[("linux", "the kernel of this machine, in network namespaces of its own")];
+pub(super) const KNOWN: &[(&str, &str)] = &[
+    ("reference", "the reference stack, doing as Linux does"),
+    ("reference:rfc", "the reference stack, following the RFCs where Linux departs from them"),
+    ("linux", "the kernel of this machine, in network namespaces of its own"),
+    ("recorded:DIR", "what another DUT was seen to do, from the records below DIR"),
+];
 
 /// A DUT that has not been opened yet.
 pub(super) struct Made {
@@ -30,8 +43,11 @@ impl std::str::FromStr for DutName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "linux" => Ok(Self::Linux),
+        match name.split_once(':') {
+            None if name == "reference" => Ok(Self::Reference(Profile::Linux)),
+            Some(("reference", "rfc")) => Ok(Self::Reference(Profile::Rfc)),
+            None if name == "linux" => Ok(Self::Linux),
+            Some(("recorded", directory)) if !directory.is_empty() => Ok(Self::Recorded(directory.into())),
             _ => {
                 let known: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
                 Err(format!("there is no DUT `{name}`; DUTs are {}", known.join(", ")))
@@ -43,20 +59,53 @@ impl std::str::FromStr for DutName {
 impl fmt::Display for DutName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Reference(Profile::Linux) => f.write_str("reference"),
+            Self::Reference(Profile::Rfc) => f.write_str("reference:rfc"),
             Self::Linux => f.write_str("linux"),
+            Self::Recorded(directory) => write!(f, "recorded:{}", directory.display()),
         }
     }
 }
 
 impl DutName {
     /// The DUT, not yet opened.
+    ///
+    /// # Errors
+    /// If there is no record where one is named.
     pub(super) fn make(&self) -> Result<Made, Failure> {
-        match self {
+        let mut reasons = BTreeMap::new();
+        let dut: Box<dyn Dut> = match self {
+            Self::Reference(profile) => Box::new(ReferenceDut::new(*profile)),
             Self::Linux => {
                 let dut = LinuxDut::new();
-                let blind = dut.why_no_drops().map(|why| (Dimension::Drops, why.to_owned()));
-                Ok(Made { reasons: blind.into_iter().collect(), dut: Box::new(dut) })
+                reasons.extend(dut.why_no_drops().map(|why| (Dimension::Drops, why.to_owned())));
+                Box::new(dut)
             }
+            Self::Recorded(directory) => {
+                let recorded = Recorded::new(directory);
+                Box::new(recorded.map_err(|error| Failure::of_dut(&self.to_string(), &error))?)
+            }
+        };
+        Ok(Made { dut, reasons })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for name in ["reference", "reference:rfc", "linux", "recorded:some/where"] {
+            assert_eq!(name.parse::<DutName>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_told_the_known_ones() {
+        for name in ["", "Linux", "reference:", "linux:6", "recorded:"] {
+            let error = name.parse::<DutName>().unwrap_err();
+            assert!(error.starts_with(&format!("there is no DUT `{name}`; DUTs are reference, ")), "{error}");
         }
     }
 }
