@@ -3,6 +3,7 @@
 mod compare;
 mod diff;
 mod dut;
+mod explain;
 mod failure;
 mod inputs;
 mod interrupt;
@@ -35,6 +36,7 @@ enum Command {
     Compare(compare::Args),
     Merge(merge::Args),
     List(list::Args),
+    Explain(explain::Args),
 }
 
 /// Everything went well, or what was found is nothing to worry about.
@@ -60,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     outcome.map_or_else(
         |failure| {

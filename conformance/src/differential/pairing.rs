@@ -9,7 +9,7 @@ mod drive;
 mod replay;
 mod source;
 
-pub use drive::{Drive, PairError};
+pub use drive::{Drive, PairError, virtual_clock};
 pub use replay::{Finding, Listener, Replay, ReplayError, Replayed};
 pub use source::{SourceError, StepList, StepSource};
 

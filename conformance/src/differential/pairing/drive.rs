@@ -20,7 +20,7 @@ const NOON_MS: u64 = 12 * 3600 * 1000;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// The moment `at` after the start, where no DUT has a clock of its own.
-pub(super) fn virtual_clock(at: Duration) -> Clock {
+pub fn virtual_clock(at: Duration) -> Clock {
     let since_start = u64::try_from(at.as_millis()).unwrap_or(u64::MAX) % DAY_MS;
     Clock { monotonic: at, midnight_ms: ((NOON_MS + since_start) % DAY_MS) as u32 }
 }
