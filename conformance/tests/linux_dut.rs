@@ -258,12 +258,21 @@ fn advance_waits_for_reassembly_to_time_out(dut: &mut LinuxDut) -> Result<(), Du
     let mut host = host();
     host.sysctl.insert("net.ipv4.ipfrag_time".to_owned(), "1".to_owned());
     dut.open(&host)?;
-    let first = packet::fragment(PEER, HOST, 1, 0x2000, &icmp(8, 0, [0, 1, 0, 1], &[7; 8])[..8]);
+    let message = icmp(8, 0, [0, 1, 0, 1], &[7; 40]);
+    let first = packet::fragment(PEER, HOST, 1, 0x2000, &message[..8]);
     assert_eq!(inject(dut, first.clone())?.frames, []);
+    // Fragments with holes between them, and others without a first one.
+    inject(dut, packet::fragment(PEER, HOST, 1, 0x2002, &message[16..24]))?;
+    inject(dut, packet::fragment(PEER, HOST, 1, 0x2004, &message[32..40]))?;
+    inject(dut, packet::fragment(PEER, HOST, 17, 0x2001, &message[8..16]))?;
     let observation = take(dut, Duration::from_millis(1_500), Action::Advance)?;
     let error = only_frame(&observation);
     assert_eq!(error[20..22], [11, 1], "time exceeded, fragment reassembly: RFC 792");
     assert_eq!(&error[28..], first);
+    if dut.is_watched_everywhere() {
+        let reasons: Vec<_> = observation.drops.iter().map(|drop| &drop.reason[..]).collect();
+        assert_eq!(reasons, ["FRAG_REASM_TIMEOUT"; 4]);
+    }
     Ok(())
 }
 
@@ -658,6 +667,13 @@ fn clock_never_goes_back(dut: &mut LinuxDut) -> Result<(), DutError> {
         assert!(last >= now, "{last:?} after {now:?}");
     }
     assert!(start.elapsed() >= Duration::from_millis(30));
+    // Time goes by without this DUT; opening it again it has to notice.
+    let mut other = LinuxDut::new();
+    other.open(&host())?;
+    take(&mut other, Duration::from_millis(20), Action::Advance)?;
+    dut.open(&host())?;
+    let reopened = dut.clock().expect("it is open").monotonic;
+    assert!(reopened >= last + Duration::from_millis(20 - 4), "{reopened:?} after {last:?}");
     Ok(())
 }
 

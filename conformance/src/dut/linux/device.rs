@@ -71,10 +71,11 @@ impl Maker {
         Ok(Self::Veth(outside))
     }
 
-    /// Makes the device of `interface`, still down.
+    /// Makes the device of `interface` with the number `index`, still down.
     pub(super) fn make(
         &mut self,
         interface: &Interface,
+        index: u32,
         inside: &Inside,
         netlink: &mut Netlink,
     ) -> Result<Carrier, DutError> {
@@ -86,14 +87,15 @@ impl Maker {
                     LinkKind::Ip => TunMode::TunWithPacketInformation,
                     LinkKind::Ethernet => TunMode::Tap,
                 };
-                ioctl::make_tun(device.as_fd(), name, mode).doing(|| format!("making the device {name}"))?;
+                let made = ioctl::make_tun(device.as_fd(), name, index, mode);
+                made.doing(|| format!("making the device {name}"))?;
                 Ok(match interface.link {
                     LinkKind::Ip => Carrier::Tun(device),
                     LinkKind::Ethernet => Carrier::Tap(device),
                 })
             }
             Self::Veth(outside) => {
-                let veth = outside.make(interface, inside, netlink);
+                let veth = outside.make(interface, index, inside, netlink);
                 veth.doing(|| format!("making the virtual Ethernet pair {name}")).map(Carrier::Veth)
             }
         }
@@ -118,10 +120,15 @@ impl Outside {
         })
     }
 
-    fn make(&mut self, interface: &Interface, inside: &Inside, netlink: &mut Netlink) -> io::Result<Veth> {
+    fn make(
+        &mut self,
+        interface: &Interface,
+        index: u32,
+        inside: &Inside,
+        netlink: &mut Netlink,
+    ) -> io::Result<Veth> {
         let name = &interface.name;
-        netlink.add_veth(name, self.namespace.as_fd())?;
-        let own = netlink.link_index(name)?;
+        netlink.add_veth(name, index, self.namespace.as_fd())?;
         let control = inside.socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
         for offload in OFFLOADS {
             ioctl::ethtool_set(control.as_fd(), name, offload, 0)?;
@@ -135,7 +142,7 @@ impl Outside {
         let header = match interface.link {
             LinkKind::Ethernet => None,
             LinkKind::Ip => {
-                let (to, from) = (netlink.link_mac(own)?, self.netlink.link_mac(ours)?);
+                let (to, from) = (netlink.link_mac(index)?, self.netlink.link_mac(ours)?);
                 let mut header = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00];
                 header[..6].copy_from_slice(&to);
                 header[6..12].copy_from_slice(&from);

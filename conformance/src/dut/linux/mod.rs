@@ -115,6 +115,12 @@ impl LinuxDut {
         self.world.as_mut().ok_or_else(not_open)
     }
 
+    /// Whether drops are seen in every context. Otherwise those in timers, such as fragments that wait too long, are
+    /// missed when the timer does not run in the thread that takes the steps.
+    pub fn is_watched_everywhere(&self) -> bool {
+        matches!(self.watch, Watch::Bpf(_))
+    }
+
     /// Reads the counters since the namespace was made.
     fn read_counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
         let world = self.world.as_mut().ok_or_else(not_open)?;
@@ -147,7 +153,7 @@ impl LinuxDut {
             Err(error) if port::is_refusal(&error) => observation.refused = Some(error.to_string()),
             Err(error) => return Err(failed(format!("writing a frame to {}", port.name), error)),
         }
-        self.clock = Some(self.watch.clock());
+        self.clock = Some(self.watch.frame_clock());
         self.collect(observation)
     }
 
@@ -157,7 +163,7 @@ impl LinuxDut {
         action: &SocketAction,
         observation: &mut Observation,
     ) -> Result<(), DutError> {
-        self.clock = Some(self.watch.clock());
+        self.clock = Some(self.watch.now());
         self.world()?.sockets.act(socket, action, observation)?;
         self.collect(observation)
     }
@@ -187,7 +193,7 @@ impl LinuxDut {
             self.collect(observation)?;
             let left = until.saturating_sub(process::clock(libc::CLOCK_MONOTONIC));
             if left.is_zero() {
-                self.clock = Some(self.watch.clock());
+                self.clock = Some(self.watch.now());
                 return Ok(());
             }
             let Some(world) = &self.world else { return Err(not_open()) };
@@ -233,7 +239,7 @@ impl Dut for LinuxDut {
         let world = inside::in_new_namespace(self.options.privilege, |inside| {
             let world = setup::build(scenario, devices, inside)?;
             watch
-                .look_at_own_namespace()
+                .look_at_own_namespace(world.first_index)
                 .map_err(|why| DutError::Environment { what: "watching the namespace".to_owned(), why })?;
             Ok(world)
         })?;
@@ -243,7 +249,7 @@ impl Dut for LinuxDut {
         self.baseline = baseline;
         self.started = process::clock(libc::CLOCK_MONOTONIC);
         // Whoever pairs DUTs asks for it before the first step, to know whose clock counts.
-        self.clock = Some(self.watch.clock());
+        self.clock = Some(self.watch.now());
         Ok(())
     }
 

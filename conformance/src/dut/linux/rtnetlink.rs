@@ -111,14 +111,15 @@ impl Netlink {
         self.request(message)
     }
 
-    /// Makes a pair of virtual Ethernet devices: `name` here and, under the same name, its peer in `other`.
-    pub(super) fn add_veth(&mut self, name: &str, other: BorrowedFd<'_>) -> io::Result<()> {
+    /// Makes a pair of virtual Ethernet devices: `name` with the number `index` here and, under the same name, its peer
+    /// in `other`.
+    pub(super) fn add_veth(&mut self, name: &str, index: u32, other: BorrowedFd<'_>) -> io::Result<()> {
         let namespace = other.as_raw_fd().to_ne_bytes();
         let peer = |message: Message| {
             let message = message.raw(&link_header(0, 0, 0)).text(IFLA_IFNAME, name);
             message.attribute(IFLA_NET_NS_FD, &namespace)
         };
-        let message = Message::new(RTM_NEWLINK, CREATE, &link_header(0, 0, 0)).text(IFLA_IFNAME, name);
+        let message = Message::new(RTM_NEWLINK, CREATE, &link_header(index, 0, 0)).text(IFLA_IFNAME, name);
         self.request(message.nest(IFLA_LINKINFO, |info| {
             let data = |info: Message| info.nest(VETH_INFO_PEER, peer);
             info.attribute(IFLA_INFO_KIND, b"veth").nest(IFLA_INFO_DATA, data)

@@ -1,6 +1,7 @@
 //! From a scenario to a configured namespace.
 
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -35,6 +36,8 @@ const QUEUE: u32 = 10_000;
 pub(super) struct World {
     /// In the order of the scenario's interfaces.
     pub(super) ports: Vec<Port>,
+    /// Number of the first interface; the others follow.
+    pub(super) first_index: u32,
     /// The namespace itself.
     pub(super) namespace: File,
     /// Counters by way of `/proc`.
@@ -81,8 +84,9 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
     netlink.change_link(LOOPBACK, up).doing(|| "bringing the loopback interface up".to_owned())?;
 
     let mut ports = Vec::new();
-    for interface in &scenario.interfaces {
-        ports.push(add_interface(interface, &mut maker, inside, &mut netlink)?);
+    let first_index = unique_index();
+    for (index, interface) in (first_index..).zip(&scenario.interfaces) {
+        ports.push(add_interface(interface, index, &mut maker, inside, &mut netlink)?);
     }
     for route in &scenario.routes {
         add_route(route, &ports, &mut netlink)?;
@@ -91,6 +95,7 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
     let memberships = join_groups(scenario, &ports, inside)?;
     let mut world = World {
         ports,
+        first_index,
         namespace: inside
             .open("/proc/thread-self/ns/net", Access::Read)
             .doing(|| "opening the namespace".to_owned())?,
@@ -199,16 +204,24 @@ const CONF_NAMES: &[&str] = &[
     "src_valid_mark",
 ];
 
+/// A number for the first interface of a world that no other world on this machine uses: packets keep the number of the
+/// interface they came in by when nothing else tells any more whose they are. A multiple of 256.
+fn unique_index() -> u32 {
+    // Hashing with fresh keys is the random source that the standard library has.
+    let random = RandomState::new().hash_one(std::process::id());
+    0x4000_0000 | random as u32 & 0x3fff_ff00
+}
+
 /// Makes one interface, with its addresses, and brings it up if the scenario says so.
 fn add_interface(
     interface: &Interface,
+    index: u32,
     maker: &mut Maker,
     inside: &Inside,
     netlink: &mut Netlink,
 ) -> Result<Port, DutError> {
     let name = &interface.name;
-    let carrier = maker.make(interface, inside, netlink)?;
-    let index = netlink.link_index(name).doing(|| format!("looking up the interface {name}"))?;
+    let carrier = maker.make(interface, index, inside, netlink)?;
     let change = LinkChange {
         mac: mac_of(interface)?,
         mtu: Some(interface.mtu),

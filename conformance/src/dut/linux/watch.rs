@@ -60,10 +60,11 @@ impl Watch {
         }
     }
 
-    /// From now on watches the network namespace of the calling thread.
-    pub(super) fn look_at_own_namespace(&mut self) -> Result<(), String> {
+    /// From now on watches the network namespace of the calling thread, whose interfaces have numbers from
+    /// `first_index` on.
+    pub(super) fn look_at_own_namespace(&mut self, first_index: u32) -> Result<(), String> {
         match self {
-            Self::Bpf(instruments) => instruments.look_at_own_namespace(),
+            Self::Bpf(instruments) => instruments.look_at_own_namespace(first_index),
             Self::Trace(_) | Self::Blind(_) => Ok(()),
         }
     }
@@ -111,17 +112,25 @@ impl Watch {
         }
     }
 
-    /// When the first frame of the step came in, or else the present.
-    pub(super) fn clock(&self) -> Clock {
-        let monotonic = match self {
-            Self::Bpf(instruments) => {
-                let witness = &instruments.witness;
-                witness.frame_time().map_or_else(|| witness.now(), Ok).ok()
-            }
+    /// When the first frame of the step came in, or the present if none did.
+    pub(super) fn frame_clock(&self) -> Clock {
+        match self {
+            Self::Bpf(instruments) => match instruments.witness.frame_time() {
+                Some(monotonic) => Clock { monotonic, midnight_ms: midnight_ms() },
+                None => self.now(),
+            },
+            Self::Trace(_) | Self::Blind(_) => self.now(),
+        }
+    }
+
+    /// The present: in whole jiffies where they can be had.
+    pub(super) fn now(&self) -> Clock {
+        let jiffies = match self {
+            Self::Bpf(instruments) => instruments.witness.now().ok(),
             Self::Trace(_) | Self::Blind(_) => None,
         };
         Clock {
-            monotonic: monotonic.unwrap_or_else(|| process::clock(libc::CLOCK_MONOTONIC)),
+            monotonic: jiffies.unwrap_or_else(|| process::clock(libc::CLOCK_MONOTONIC)),
             midnight_ms: midnight_ms(),
         }
     }

@@ -92,6 +92,11 @@ impl Assembler {
         self.emit(0x79, to, from, offset, 0)
     }
 
+    /// `to = 32 bits at from + offset`
+    pub(super) fn load_word(&mut self, to: Register, from: Register, offset: i16) -> &mut Self {
+        self.emit(0x61, to, from, offset, 0)
+    }
+
     /// `to = 16 bits at from + offset`
     pub(super) fn load_short(&mut self, to: Register, from: Register, offset: i16) -> &mut Self {
         self.emit(0x69, to, from, offset, 0)

@@ -35,11 +35,12 @@ impl Instruments {
         Ok(Self { witness: Witness::new(btf)?, mib: MibReader::new(btf, &peek)?, peek })
     }
 
-    /// From now on watches the network namespace of the calling thread.
-    pub(super) fn look_at_own_namespace(&mut self) -> Result<(), String> {
+    /// From now on watches the network namespace of the calling thread, whose interfaces have numbers from
+    /// `first_index` on.
+    pub(super) fn look_at_own_namespace(&mut self, first_index: u32) -> Result<(), String> {
         let btf = btf::running_kernel()?;
         let namespace = self.peek.network_namespace(btf)?;
-        self.witness.look_at(namespace, btf, &self.peek)?;
+        self.witness.look_at(namespace, first_index, btf, &self.peek)?;
         self.mib.look_at(namespace, &self.peek).map_err(|error| format!("reading kernel memory: {error}"))
     }
 }

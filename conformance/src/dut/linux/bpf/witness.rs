@@ -3,7 +3,7 @@
 //!
 //! A drop is ours if it happens in the thread that takes the step, or to a packet of our namespace in any context (a
 //! timer). A packet that belongs to another namespace never is, though our thread may be the one that was interrupted
-//! for it. Fragments that time out in an interrupt of another thread have lost their device and are missed.
+//! for it. Fragments that wait for others lose their device, but they keep the number of the interface they came in by.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,6 +23,7 @@ const OPERATIONS: usize = 16;
 const COUNT: usize = 24;
 const JIFFIES: usize = 32;
 const LOCATION: usize = 40;
+const FIRST_INDEX: usize = 48;
 const SYMBOL: usize = 64;
 const SYMBOL_LEN: usize = 192;
 const RING: usize = 256;
@@ -88,10 +89,18 @@ impl Witness {
         })
     }
 
-    /// From now on watches the network namespace at the kernel address `namespace`.
-    pub(super) fn look_at(&mut self, namespace: u64, btf: &Btf, peek: &Peek) -> Result<(), String> {
+    /// From now on watches the network namespace at the kernel address `namespace`, whose interfaces have numbers from
+    /// `first_index` on, a multiple of 256.
+    pub(super) fn look_at(
+        &mut self,
+        namespace: u64,
+        first_index: u32,
+        btf: &Btf,
+        peek: &Peek,
+    ) -> Result<(), String> {
         let operations = namespace + (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as u64;
         let operations = peek.word(operations).map_err(|error| format!("reading kernel memory: {error}"))?;
+        self.map.store(FIRST_INDEX, u64::from(first_index));
         self.map.store(NAMESPACE, namespace);
         self.map.store(OPERATIONS, operations);
         Ok(())
@@ -162,6 +171,7 @@ impl Witness {
 fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     let device = btf.offset("sk_buff", "dev")? as i32;
     let protocol = btf.offset("sk_buff", "protocol")? as i32;
+    let came_in_by = btf.offset("sk_buff", "skb_iif")? as i32;
     let namespace_of_device = btf.offset("net_device", "nd_net")? as i32;
     let operations = (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as i32;
 
@@ -179,7 +189,11 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     // Another namespace, or a word that is no device: only the former has a namespace's operations.
     program.add(R3, operations).peek(-8, 8).jump_unless_is(R0, 0, no_device);
     program.load(R1, R10, -8).load(R2, R7, OPERATIONS as i16).jump_if_equal(R1, R2, out);
-    program.place(no_device).jump_if_is(R9, 0, out).place(ours);
+    program.place(no_device).jump_unless_is(R9, 0, ours);
+    // Not our thread and no device: the upper 24 bits of the interface's number are ours or not.
+    program.copy(R3, R8).add(R3, came_in_by).peek(-8, 4);
+    program.load_word(R1, R10, -8).and(R1, !0xff).load(R2, R7, FIRST_INDEX as i16);
+    program.jump_unless_equal(R1, R2, out).place(ours);
     // Only IPv4; the field is in network byte order.
     program.copy(R3, R8).add(R3, protocol).peek(-8, 2).load_short(R1, R10, -8);
     program.jump_unless_is(R1, i32::from(0x0800u16.to_be()), out);

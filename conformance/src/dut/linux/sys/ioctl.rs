@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// `TUNSETIFF`: makes a device of an open `/dev/net/tun`.
 const TUNSETIFF: c_ulong = 0x4004_54ca;
+/// `TUNSETIFINDEX`: which number the device is to get.
+const TUNSETIFINDEX: c_ulong = 0x4004_54da;
 /// `TUNSETSNDBUF`: how many octets may be on their way into the stack.
 const TUNSETSNDBUF: c_ulong = 0x4004_54d4;
 /// `SIOCETHTOOL`: one ethtool command.
@@ -40,8 +42,16 @@ impl InterfaceRequest {
     }
 }
 
-/// Turns `tun`, an open `/dev/net/tun`, into a device called `name` in the namespace in which it was opened.
-pub(in super::super) fn make_tun(tun: BorrowedFd<'_>, name: &str, mode: TunMode) -> io::Result<()> {
+/// Turns `tun`, an open `/dev/net/tun`, into a device called `name` with the number `index` in the namespace in which it
+/// was opened.
+pub(in super::super) fn make_tun(
+    tun: BorrowedFd<'_>,
+    name: &str,
+    index: u32,
+    mode: TunMode,
+) -> io::Result<()> {
+    // SAFETY: TUNSETIFINDEX reads one unsigned int.
+    check(unsafe { libc::ioctl(tun.as_raw_fd(), TUNSETIFINDEX, &raw const index) })?;
     let flags = match mode {
         TunMode::TunWithPacketInformation => libc::IFF_TUN,
         TunMode::Tap => libc::IFF_TAP | libc::IFF_NO_PI,
