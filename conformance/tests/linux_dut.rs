@@ -4,6 +4,10 @@
 
 #[path = "linux_dut/packet.rs"]
 mod packet;
+#[path = "linux_dut/router.rs"]
+mod router;
+#[path = "linux_dut/sockets.rs"]
+mod sockets;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
@@ -13,11 +17,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use netassay::dut::linux::{Devices, LinuxDut, Observers, Options, Privilege};
 use netassay::dut::{Clock, Dut, DutError};
-use netassay::model::observation::{QueuedError, TrackedTuple};
-use netassay::model::{
-    Action, ConntrackEventKind, CounterId, Counters, Delivery, Dimension, Observation, Scenario,
-    SocketAction, SocketError, Step,
-};
+use netassay::model::{Action, CounterId, Counters, Dimension, Observation, Scenario, Step};
 use packet::{HOST, PEER, checksum, echo_request, icmp, ip, udp};
 
 /// What a test is given: a way to make DUTs.
@@ -35,16 +35,16 @@ const TESTS: &[(&str, Body)] = &[
     ("reopening_forgets_everything", reopening_forgets_everything),
     ("ethernet_frames_are_whole", ethernet_frames_are_whole),
     ("a_hundred_thousand_errors_are_never_refused", a_hundred_thousand_errors_are_never_refused),
-    ("local_sockets_receive", local_sockets_receive),
-    ("icmp_errors_reach_the_error_queue", icmp_errors_reach_the_error_queue),
-    ("ping_socket_sends_and_receives", ping_socket_sends_and_receives),
-    ("tcp_listener_accepts_and_delivers", tcp_listener_accepts_and_delivers),
-    ("refused_calls_are_observed", refused_calls_are_observed),
-    ("routes_of_every_kind", routes_of_every_kind),
-    ("joined_groups_are_heard", joined_groups_are_heard),
-    ("rejections_of_every_code", rejections_of_every_code),
-    ("translated_connections_are_tracked", translated_connections_are_tracked),
-    ("zones_and_notrack_are_obeyed", zones_and_notrack_are_obeyed),
+    ("local_sockets_receive", sockets::local_sockets_receive),
+    ("icmp_errors_reach_the_error_queue", sockets::icmp_errors_reach_the_error_queue),
+    ("ping_socket_sends_and_receives", sockets::ping_socket_sends_and_receives),
+    ("tcp_listener_accepts_and_delivers", sockets::tcp_listener_accepts_and_delivers),
+    ("refused_calls_are_observed", sockets::refused_calls_are_observed),
+    ("routes_of_every_kind", router::routes_of_every_kind),
+    ("joined_groups_are_heard", router::joined_groups_are_heard),
+    ("rejections_of_every_code", router::rejections_of_every_code),
+    ("translated_connections_are_tracked", router::translated_connections_are_tracked),
+    ("zones_and_notrack_are_obeyed", router::zones_and_notrack_are_obeyed),
     ("advance_waits_for_reassembly_to_time_out", advance_waits_for_reassembly_to_time_out),
 ];
 
@@ -282,72 +282,6 @@ fn host_with(more: &str) -> Scenario {
     scenario(&format!("{text}{more}"))
 }
 
-fn local_sockets_receive(dut: &mut LinuxDut) -> Result<(), DutError> {
-    dut.open(&host_with(
-        "[[socket]]\nkind = 'udp'\nlocal = '10.0.0.1:5000'\n[[socket]]\nkind = 'raw'\nprotocol = 17",
-    ))?;
-    let datagram = ip(PEER, HOST, 17, &udp(1000, 5000, b"hello"));
-    let observation = inject(dut, datagram.clone())?;
-    assert_eq!(
-        observation.deliveries,
-        [
-            Delivery { socket: 0, source: "10.0.0.2:1000".parse().unwrap(), data: b"hello".to_vec() },
-            Delivery { socket: 1, source: "10.0.0.2:0".parse().unwrap(), data: datagram }
-        ]
-    );
-    assert_eq!((observation.frames, observation.socket_errors), (vec![], vec![]));
-    Ok(())
-}
-
-fn act(dut: &mut LinuxDut, socket: usize, action: SocketAction) -> Result<Observation, DutError> {
-    take(dut, Duration::ZERO, Action::Socket { socket, action })
-}
-
-fn send(dut: &mut LinuxDut, to: Option<&str>, data: &[u8]) -> Result<Observation, DutError> {
-    act(dut, 0, SocketAction::Send { to: to.map(|to| to.parse().unwrap()), data: data.to_vec() })
-}
-
-fn icmp_errors_reach_the_error_queue(dut: &mut LinuxDut) -> Result<(), DutError> {
-    let socket =
-        "[[socket]]\nkind = 'udp'\nlocal = '10.0.0.1:5000'\npeer = '10.0.0.2:9'\noptions = { recverr = 1 }";
-    dut.open(&host_with(socket))?;
-    let sent = send(dut, None, b"hello")?;
-    let datagram = only_frame(&sent);
-    let segment = &datagram[20..];
-    // The checksum is whole although the kernel may leave it to the device.
-    let pseudo = [&datagram[12..20], &[0, 17], &segment[4..6], segment].concat();
-    assert_eq!(checksum(&pseudo), 0);
-    let observation = inject(dut, ip(PEER, HOST, 1, &icmp(3, 3, [0; 4], datagram)))?;
-    let error = |queued| SocketError { socket: 0, errno: "ECONNREFUSED".to_owned(), queued };
-    let entry = QueuedError {
-        origin: 2,
-        icmp_type: 3,
-        icmp_code: 3,
-        info: 0,
-        data: 0,
-        offender: PEER,
-        name: "10.0.0.2:9".parse().unwrap(),
-        payload: b"hello".to_vec(),
-    };
-    assert_eq!(observation.socket_errors, [error(None), error(Some(entry))]);
-    assert_eq!(inject(dut, datagram.to_vec())?.socket_errors, []);
-    Ok(())
-}
-
-fn ping_socket_sends_and_receives(dut: &mut LinuxDut) -> Result<(), DutError> {
-    dut.open(&host_with("[[socket]]\nkind = 'ping'\nlocal = '10.0.0.1:77'"))?;
-    let sent = send(dut, Some("10.0.0.2:0"), &icmp(8, 0, [0, 0, 0, 5], b"data"))?;
-    let request = only_frame(&sent);
-    assert_eq!(&request[20..], icmp(8, 0, [0, 77, 0, 5], b"data"), "the identifier is the bound port");
-    let reply = icmp(0, 0, [0, 77, 0, 5], b"data");
-    let observation = inject(dut, ip(PEER, HOST, 1, &reply))?;
-    assert_eq!(
-        observation.deliveries,
-        [Delivery { socket: 0, source: "10.0.0.2:0".parse().unwrap(), data: reply }]
-    );
-    Ok(())
-}
-
 /// A TCP segment from port 1000 of the peer to port 80 of the host.
 fn tcp(flags: u8, sequence: u32, acknowledgment: u32, data: &[u8]) -> Vec<u8> {
     let mut segment = vec![3, 232, 0, 80];
@@ -361,167 +295,12 @@ fn tcp(flags: u8, sequence: u32, acknowledgment: u32, data: &[u8]) -> Vec<u8> {
     ip(PEER, HOST, 6, &segment)
 }
 
-fn tcp_listener_accepts_and_delivers(dut: &mut LinuxDut) -> Result<(), DutError> {
-    const SYN: u8 = 2;
-    const PSH: u8 = 8;
-    const ACK: u8 = 16;
-    dut.open(&host_with("[[socket]]\nkind = 'tcp'\nlocal = '10.0.0.1:80'"))?;
-    let answer = inject(dut, tcp(SYN, 99, 0, b""))?;
-    let segment = &only_frame(&answer)[20..];
-    assert_eq!(segment[13], SYN | ACK);
-    let next = u32::from_be_bytes(segment[4..8].try_into().unwrap()) + 1;
-    assert_eq!(inject(dut, tcp(ACK, 100, next, b""))?.frames, []);
-    let observation = inject(dut, tcp(ACK | PSH, 100, next, b"hello"))?;
-    assert_eq!(
-        observation.deliveries,
-        [Delivery { socket: 0, source: "10.0.0.2:1000".parse().unwrap(), data: b"hello".to_vec() }]
-    );
-    let sent = send(dut, None, b"welcome")?;
-    assert!(only_frame(&sent).ends_with(b"welcome"), "goes out on the accepted connection");
-    Ok(())
-}
-
-fn refused_calls_are_observed(dut: &mut LinuxDut) -> Result<(), DutError> {
-    dut.open(&host_with("[[socket]]\nkind = 'udp'"))?;
-    let refused = |errno: &str| vec![SocketError { socket: 0, errno: errno.to_owned(), queued: None }];
-    assert_eq!(send(dut, Some("192.0.2.1:9"), b"hello")?.socket_errors, refused("ENETUNREACH"));
-    assert_eq!(send(dut, None, b"hello")?.socket_errors, refused("EDESTADDRREQ"));
-    let set = SocketAction::SetOption { name: "ttl".to_owned(), value: 256 };
-    assert_eq!(act(dut, 0, set)?.socket_errors, refused("EINVAL"));
-    let unknown = SocketAction::SetOption { name: "colour".to_owned(), value: 1 };
-    assert!(matches!(act(dut, 0, unknown), Err(DutError::Unsupported(_))));
-    assert_eq!(act(dut, 0, SocketAction::Close)?.socket_errors, []);
-    assert_eq!(send(dut, None, b"hello")?.socket_errors, refused("EBADF"));
-    Ok(())
-}
-
 /// A router between `a` (10.0.0.1/24) and `b` (10.1.0.1/24).
 fn router_with(role: &str, more: &str) -> Scenario {
     scenario(&format!(
         "name = 'router'\nrole = '{role}'\n[[interface]]\nname = 'a'\naddresses = ['10.0.0.1/24']\n\
          [[interface]]\nname = 'b'\naddresses = ['10.1.0.1/24']\nmtu = 600\n{more}"
     ))
-}
-
-/// ICMP type and code of the only frame of `observation`.
-#[track_caller]
-fn icmp_kind(observation: &Observation) -> (usize, u8, u8) {
-    let frame = only_frame(observation);
-    (observation.frames[0].interface, frame[20], frame[21])
-}
-
-fn routes_of_every_kind(dut: &mut LinuxDut) -> Result<(), DutError> {
-    dut.open(&router_with(
-        "router",
-        "[[route]]\nto = '192.0.2.0/24'\nvia = '10.1.0.9'\n\
-         [[route]]\nto = '192.0.3.0/24'\nkind = 'unreachable'\n\
-         [[route]]\nto = '192.0.4.0/24'\nkind = 'prohibit'\n\
-         [[route]]\nto = '192.0.5.0/24'\nkind = 'blackhole'\n\
-         [[route]]\nto = '192.0.6.0/24'\nkind = 'throw'\n\
-         [[route]]\nto = '192.0.7.7/32'\nkind = 'local'\ndev = 'lo'\n\
-         [[route]]\nto = '192.0.8.0/24'\nvia = '172.16.0.1'\ndev = 'b'\nonlink = true\n\
-         [[route]]\nto = '192.0.9.0/24'\ndev = 'b'\nmtu = 576\nmtu-lock = true\nhoplimit = 9\nsource = '10.0.0.1'\n\
-         [[route]]\nto = '192.0.9.0/24'\nkind = 'blackhole'\nmetric = 7\n",
-    ))?;
-    let to = |third: u8, last: u8| echo_request(PEER, [192, 0, third, last].into(), b"abcdefgh");
-    for third in [2, 8, 9] {
-        let observation = inject(dut, to(third, 7))?;
-        assert_eq!(icmp_kind(&observation), (1, 8, 0), "192.0.{third}.0/24");
-        assert_eq!(observation.frames[0].octets[8], 63);
-    }
-    assert_eq!(icmp_kind(&inject(dut, to(3, 7))?), (0, 3, 1));
-    assert_eq!(icmp_kind(&inject(dut, to(4, 7))?), (0, 3, 13));
-    assert_eq!(inject(dut, to(5, 7))?.frames, []);
-    assert_eq!(icmp_kind(&inject(dut, to(6, 7))?), (0, 3, 0));
-    assert_eq!(icmp_kind(&inject(dut, to(7, 7))?), (0, 0, 0));
-    // DF and too large for b; RFC 1191 §4 gives the MTU of the next hop.
-    let mut large = packet::fragment(PEER, [192, 0, 2, 7].into(), 17, 0x4000, &udp(1, 2, &[7; 800]));
-    let observation = inject(dut, large.clone())?;
-    assert_eq!(icmp_kind(&observation), (0, 3, 4));
-    assert_eq!(observation.frames[0].octets[26..28], 600u16.to_be_bytes());
-    large[6] = 0;
-    large[10..12].fill(0);
-    let sum = checksum(&large[..20]);
-    large[10..12].copy_from_slice(&sum.to_be_bytes());
-    assert_eq!(inject(dut, large)?.frames.len(), 2);
-    Ok(())
-}
-
-fn joined_groups_are_heard(dut: &mut LinuxDut) -> Result<(), DutError> {
-    let mut host = host_with("groups = ['239.1.1.1', '224.0.0.251']");
-    host.sysctl.insert("net.ipv4.icmp_echo_ignore_broadcasts".to_owned(), "0".to_owned());
-    dut.open(&host)?;
-    assert_eq!(moved(dut)?, Vec::<String>::new());
-    for group in [[239, 1, 1, 1], [224, 0, 0, 251]] {
-        assert_eq!(icmp_kind(&inject(dut, echo_request(PEER, group.into(), b"abcdefgh"))?), (0, 0, 0));
-    }
-    assert_eq!(inject(dut, echo_request(PEER, [239, 1, 1, 2].into(), b"abcdefgh"))?.frames, []);
-    Ok(())
-}
-
-fn rejections_of_every_code(dut: &mut LinuxDut) -> Result<(), DutError> {
-    for code in [0, 1, 2, 3, 9, 10, 13] {
-        let rule = format!(
-            "[[rule]]\nhook = 'forward'\nfrom = '10.0.0.0/24'\naction = {{ reject = {{ code = {code} }} }}"
-        );
-        dut.open(&router_with("router", &rule))?;
-        let observation = inject(dut, echo_request(PEER, [10, 1, 0, 2].into(), b"abcdefgh"))?;
-        assert_eq!(icmp_kind(&observation), (0, 3, code));
-    }
-    Ok(())
-}
-
-fn translated_connections_are_tracked(dut: &mut LinuxDut) -> Result<(), DutError> {
-    let server = [10, 1, 0, 2].into();
-    dut.open(&router_with("nat", "[[rule]]\nhook = 'postrouting'\nout = 'b'\naction = { masquerade = {} }"))?;
-    let observation = inject(dut, ip(PEER, server, 17, &udp(1000, 53, b"question")))?;
-    let outside = only_frame(&observation);
-    assert_eq!(&outside[12..20], [10, 1, 0, 1, 10, 1, 0, 2]);
-    let [event] = &observation.conntrack_events[..] else { panic!("{observation:?}") };
-    assert_eq!(event.kind, ConntrackEventKind::New);
-    let tuple = |source, destination, source_id, destination_id| TrackedTuple {
-        source,
-        destination,
-        source_id,
-        destination_id,
-    };
-    assert_eq!(event.entry.protocol, 17);
-    assert_eq!(event.entry.original, tuple(PEER, server, 1000, 53));
-    assert_eq!(event.entry.reply, tuple(server, [10, 1, 0, 1].into(), 53, 1000));
-
-    let answer = take(
-        dut,
-        Duration::ZERO,
-        Action::Inject {
-            interface: 1,
-            frame: ip(server, [10, 1, 0, 1].into(), 17, &udp(53, 1000, b"answer")),
-        },
-    )?;
-    assert_eq!(&only_frame(&answer)[16..20], PEER.octets());
-    let table = dut.conntrack()?;
-    assert_eq!(table.len(), 1);
-    assert_eq!((table[0].original, table[0].reply), (event.entry.original, event.entry.reply));
-    assert!(table[0].timeout_s.is_some_and(|seconds| seconds <= 30), "{table:?}");
-    // SEEN_REPLY, CONFIRMED, SRC_NAT, SRC_NAT_DONE, DST_NAT_DONE
-    assert_eq!(table[0].status & 0x19a, 0x19a, "{table:?}");
-    let mut counters = Counters::new();
-    dut.counters(&mut counters)?;
-    assert_eq!(counters.value(CounterId::by_name("Ip.ForwDatagrams").unwrap()), 2);
-    Ok(())
-}
-
-fn zones_and_notrack_are_obeyed(dut: &mut LinuxDut) -> Result<(), DutError> {
-    dut.open(&router_with(
-        "conntrack",
-        "[[rule]]\nhook = 'prerouting'\nprotocol = 1\naction = 'notrack'\n\
-         [[rule]]\nhook = 'prerouting'\naction = { zone = 7 }",
-    ))?;
-    let server = [10, 1, 0, 2].into();
-    assert_eq!(inject(dut, echo_request(PEER, server, b"abcdefgh"))?.conntrack_events, []);
-    let observation = inject(dut, ip(PEER, server, 17, &udp(1000, 53, b"question")))?;
-    assert_eq!(observation.conntrack_events.len(), 1, "{observation:?}");
-    assert_eq!(observation.conntrack_events[0].entry.zone, 7);
-    Ok(())
 }
 
 /// A UDP segment for a router to forward.
