@@ -12,8 +12,8 @@ use super::pairing::{Finding, Listener};
 use super::rule::{self, Context};
 use super::stimulus::Stimulus;
 use crate::model::{
-    Action, CaptureResult, Counters, Dimension, Divergence, EmittedFrame, Observation, PacketVerdict,
-    Scenario, Skip, Step, Verdict,
+    Action, CaptureResult, Counters, Dimension, Divergence, EmittedFrame, FieldDifference, Observation,
+    PacketVerdict, Scenario, Skip, Step, Verdict,
 };
 
 /// How many verdicts besides agreement a run keeps. All are counted; beyond this they are not listed.
@@ -203,7 +203,7 @@ fn divergence(
         scenario: scenario.name.clone(),
         packet: finding.step.map_or(0, |step| step.packet),
         at_us: finding.step.map_or(0, |step| u64::try_from(step.at.as_micros()).unwrap_or(u64::MAX)),
-        fields: differences.iter().map(|difference| difference.field.clone()).collect(),
+        fields: shown(differences),
         interface,
         stimulus,
         frames_a: a.map(frames).unwrap_or_default(),
@@ -215,6 +215,18 @@ fn divergence(
         ledger: ids.to_vec(),
         command: place.command.clone(),
     }
+}
+
+/// The fields of an example: enough to see what it is about.
+fn shown(differences: &[Difference]) -> Vec<FieldDifference> {
+    const SHOWN: usize = 40;
+    let mut fields: Vec<_> =
+        differences.iter().take(SHOWN).map(|difference| difference.field.clone()).collect();
+    if let Some(more) = differences.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let field = format!("and {more} more");
+        fields.push(FieldDifference { field, a: String::new(), b: String::new() });
+    }
+    fields
 }
 
 /// One line: what differs, for which kind of stimulus.

@@ -1,88 +1,59 @@
-//! Annotated captures: the stimuli, what DUT B emitted, and what was found, as trace files that Wireshark opens.
+//! Annotated captures: once all verdicts are known, each capture is gone through again and written with them.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::super::failure::Failure;
-use crate::capture::trace_file::RecordedDut;
-use crate::capture::{Observed, TraceHeader, TraceWriter};
-use crate::differential::pairing::{Finding, Listener};
-use crate::model::{Dimensions, Observation, Scenario, Step};
+use super::super::steps::Prepared;
+use crate::differential::pairing::{Finding, Listener, Replay};
+use crate::model::{CaptureResult, Dimensions, Observation, RunResult, Step};
+use crate::report::annotate::Annotator;
 
-/// Writes one annotated capture while it is replayed.
-pub(super) struct Annotator {
-    path: PathBuf,
-    writer: Option<TraceWriter<BufWriter<File>>>,
-    /// What was found at the step that is about to be written.
-    lines: Vec<String>,
-    /// The first thing that went wrong; nothing is written after it.
+/// Writes the annotated capture of `row` into `directory`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(super) fn write(
+    directory: &Path,
+    result: &RunResult,
+    row: &CaptureResult,
+    mut prepared: Prepared,
+    replay: &mut Replay<'_>,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    let path = path(directory, row);
+    let failed = |error: &io::Error| Failure::writing(&path, error);
+    fs::create_dir_all(directory).map_err(|error| Failure::writing(directory, &error))?;
+    let file = File::create(&path).map_err(|error| failed(&error))?;
+    let annotator = Annotator::new(BufWriter::new(file), &prepared.scenario, result, row);
+    let mut writer = Writer { annotator: annotator.map_err(|error| failed(&error))?, failure: None };
+    // The verdicts are known: nothing is compared this time. A DUT that fails ends the file where it ended the row.
+    replay.run(&prepared.scenario, Dimensions::NONE, &mut *prepared.steps, &mut writer, stop);
+    let Writer { annotator, failure } = writer;
+    failure.map_or_else(|| annotator.finish().map(drop), Err).map_err(|error| failed(&error))
+}
+
+/// A name for each row: its position keeps captures of the same name in different directories apart.
+fn path(directory: &Path, row: &CaptureResult) -> PathBuf {
+    let stem =
+        Path::new(&row.capture).file_stem().map_or_else(|| "capture".into(), |stem| stem.to_string_lossy());
+    directory.join(format!("{:04}-{stem}-{}.pcapng", row.position, row.scenario))
+}
+
+/// Passes steps on until writing fails.
+struct Writer<'r, W: Write> {
+    annotator: Annotator<'r, W>,
     failure: Option<io::Error>,
 }
 
-impl Annotator {
-    /// Begins the file for `capture` in `directory`.
-    pub(super) fn create(
-        directory: &Path,
-        position: u64,
-        capture: &Path,
-        scenario: &Arc<Scenario>,
-        (dut, version, dimensions): (&str, &str, Dimensions),
-    ) -> Self {
-        let stem = capture.file_stem().map_or_else(|| "capture".into(), |stem| stem.to_string_lossy());
-        // The position keeps captures of the same name in different directories apart.
-        let path = directory.join(format!("{position:04}-{stem}-{}.pcapng", scenario.name));
-        let recorded = RecordedDut { dut: dut.to_owned(), version: version.to_owned(), dimensions };
-        let header = TraceHeader {
-            name: format!("{stem}/{}", scenario.name),
-            scenario: Arc::clone(scenario),
-            recorded: Some(recorded),
-        };
-        let begun = std::fs::create_dir_all(directory)
-            .and_then(|()| File::create(&path))
-            .and_then(|file| TraceWriter::new(BufWriter::new(file), &header));
-        let (writer, failure) = match begun {
-            Ok(writer) => (Some(writer), None),
-            Err(error) => (None, Some(error)),
-        };
-        Self { path, writer, lines: Vec::new(), failure }
-    }
+impl<W: Write> Listener for Writer<'_, W> {
+    fn found(&mut self, _: &Finding<'_>) {}
 
-    /// Ends the file.
-    pub(super) fn finish(self) -> Result<(), Failure> {
-        let flushed = self.writer.map_or(Ok(()), |writer| writer.finish().map(drop));
-        self.failure.map_or(flushed, Err).map_err(|error| Failure::writing(&self.path, &error))
-    }
-}
-
-impl Listener for Annotator {
-    fn found(&mut self, finding: &Finding<'_>) {
-        // What is found when the trace is run again concerns steps that are written already.
-        if finding.step.is_some() {
-            let lines = finding.differences.iter().map(|difference| {
-                let field = &difference.field;
-                format!("{}: A {} B {}", field.field, or_nothing(&field.a), or_nothing(&field.b))
-            });
-            self.lines.extend(lines);
+    fn stepped(&mut self, _: u64, step: &Step, a: &Observation, b: &Observation) {
+        if self.failure.is_none() {
+            self.failure = self.annotator.step(step, a, b).err();
         }
     }
-
-    fn stepped(&mut self, _: u64, step: &Step, _: &Observation, b: &Observation) {
-        let verdicts = match self.lines.is_empty() {
-            true => vec!["agree".to_owned()],
-            false => std::mem::take(&mut self.lines),
-        };
-        let observed = Observed { observation: b.clone(), verdicts, ..Observed::default() };
-        if let Some(writer) = &mut self.writer
-            && let Err(error) = writer.step(step, Some(&observed))
-        {
-            self.writer = None;
-            self.failure = Some(error);
-        }
-    }
-}
-
-fn or_nothing(value: &str) -> &str {
-    if value.is_empty() { "nothing" } else { value }
 }

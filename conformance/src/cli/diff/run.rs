@@ -10,10 +10,10 @@ use super::super::failure::Failure;
 use super::super::progress::Progress;
 use super::super::scenario::ScenarioChoice;
 use super::super::steps::{self, Prepared};
-use super::annotate::Annotator;
+use super::annotate;
 use super::{Pair, Selection};
 use crate::capture::CaptureError;
-use crate::differential::judge::{Both, Collection, Judge, Place};
+use crate::differential::judge::{Collection, Judge, Place};
 use crate::differential::ledger::{Duts, Ledger};
 use crate::differential::pairing::{Drive, Replay, ReplayError};
 use crate::dut::DutError;
@@ -84,7 +84,33 @@ impl Run<'_> {
         }
         let is_interrupted = self.stop.load(Ordering::Relaxed);
         let result = self.result(rows, collection, dimensions, missing, &names);
+        if let Some(directory) = self.annotate {
+            let problem = self.annotated(directory, jobs, &result, &mut replay).err();
+            failure = failure.or(problem);
+        }
         RunOutcome { result, failure, is_interrupted }
+    }
+
+    /// Writes annotated captures of all rows.
+    fn annotated(
+        &self,
+        directory: &Path,
+        jobs: &[Job<'_>],
+        result: &RunResult,
+        replay: &mut Replay<'_>,
+    ) -> Result<(), Failure> {
+        for row in &result.captures {
+            let Some(job) = jobs.iter().find(|job| job.position == row.position) else { continue };
+            // What could not be read for its row cannot be read now either; the row says so.
+            if let Ok(prepared) = self.prepare(job) {
+                annotate::write(directory, result, row, prepared, replay, self.stop)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, job: &Job<'_>) -> Result<Prepared, CaptureError> {
+        steps::prepare(job.path, job.scenario, &self.selection.options(), self.selection.limits())
     }
 
     /// Does one job. A failure is that of an input or of the environment; everything else is in the row.
@@ -95,8 +121,7 @@ impl Run<'_> {
         replay: &mut Replay<'_>,
         collection: &mut Collection,
     ) -> (CaptureResult, Option<Failure>) {
-        let (options, limits) = (self.selection.options(), self.selection.limits());
-        match steps::prepare(job.path, job.scenario, &options, limits) {
+        match self.prepare(job) {
             Ok(prepared) => self.prepared(job, prepared, dimensions, replay, collection),
             Err(error) => (unreadable(job, &error), Some(Failure::Input(error.to_string()))),
         }
@@ -114,19 +139,8 @@ impl Run<'_> {
         let capture = job.path.display().to_string();
         let place = Place { position: job.position, capture, command: self.command(job) };
         let dimensions = relevant(dimensions, scenario);
-        let mut annotator = self.annotate.map(|directory| {
-            let (dut, version) = replay.drive().b();
-            let recorded = (&dut[..], &version[..], dimensions);
-            Annotator::create(directory, job.position, job.path, &prepared.scenario, recorded)
-        });
         let mut judge = Judge::new(scenario, &place, collection);
-        let steps = &mut *prepared.steps;
-        let replayed = match &mut annotator {
-            Some(annotator) => {
-                replay.run(scenario, dimensions, steps, &mut Both(&mut judge, annotator), self.stop)
-            }
-            None => replay.run(scenario, dimensions, steps, &mut judge, self.stop),
-        };
+        let replayed = replay.run(scenario, dimensions, &mut *prepared.steps, &mut judge, self.stop);
         let tally = prepared.steps.tally();
         let mut skips = tally.skips;
         if replayed.left > 0 {
@@ -144,7 +158,7 @@ impl Run<'_> {
                 Some(Failure::of_dut(&error.dut, &error.source))
             }
             Some(ReplayError::Source(error)) => Some(Failure::Input(error.to_string())),
-            _ => annotator.and_then(|annotator| annotator.finish().err()),
+            _ => None,
         };
         (row, failure)
     }

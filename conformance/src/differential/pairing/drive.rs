@@ -45,11 +45,6 @@ impl<'d> Drive<'d> {
         self.a.dimensions().both(self.b.dimensions())
     }
 
-    /// Name and version of B.
-    pub fn b(&self) -> (String, String) {
-        (self.b.name(), self.b.version())
-    }
-
     /// Opens both in `scenario`.
     ///
     /// # Errors
