@@ -130,7 +130,7 @@ drop_reasons! {
     FragmentTooFar, Some("FRAG_TOO_FAR"), "RFC 6864 §5.3", "too many fragments of other datagrams came between";
     ReassemblyEcnContradicts, NO_EVENT, "RFC 3168 §5.3", "fragments disagree on ECN capability";
     ReassemblyOversized, NO_EVENT, "RFC 791 §3.2", "the reassembled datagram exceeds 65535 octets";
-    ReassemblyTimeout, NO_EVENT, "RFC 1122 §3.3.2", "the datagram was not complete in time";
+    ReassemblyTimeout, Some("FRAG_REASM_TIMEOUT"), "RFC 1122 §3.3.2", "the datagram was not complete in time";
     // Local delivery.
     ProtocolUnknown, Some("IP_NOPROTO"), "RFC 1122 §3.2.2.1", "no handler and no raw socket for the protocol";
     UdpHeaderTruncated, NOT_SPECIFIED, "RFC 768 \"Fields\"", "fewer than 8 octets of UDP";

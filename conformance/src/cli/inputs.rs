@@ -1,10 +1,13 @@
 //! The captures that a command line names.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 
-/// What a capture in a directory is called. A file that is named itself may be called anything.
+/// What a capture in a directory is called. Files called otherwise are captures if they begin like one; a file that is
+/// named itself may be called anything.
 const EXTENSIONS: [&str; 3] = ["pcap", "pcapng", "cap"];
 
 /// The files that `paths` name: files as they are, directories with all captures below them, sorted by path.
@@ -37,11 +40,26 @@ fn below(directory: &Path, captures: &mut Vec<PathBuf>) -> Result<(), Failure> {
         // Links to directories are not followed: they may lead in a circle.
         if entry.file_type().map_err(|error| unreadable(&path, &error))?.is_dir() {
             below(&path, captures)?;
-        } else if path.extension().and_then(|it| it.to_str()).is_some_and(|it| EXTENSIONS.contains(&it)) {
+        } else if path.extension().and_then(|it| it.to_str()).is_some_and(|it| EXTENSIONS.contains(&it))
+            || begins_like_a_capture(&path)
+        {
             captures.push(path);
         }
     }
     Ok(())
+}
+
+/// Whether the file, whatever it is called, begins as pcap (microseconds, nanoseconds, either octet order) or pcapng do.
+fn begins_like_a_capture(path: &Path) -> bool {
+    const MAGICS: [[u8; 4]; 5] = [
+        [0xa1, 0xb2, 0xc3, 0xd4],
+        [0xd4, 0xc3, 0xb2, 0xa1],
+        [0xa1, 0xb2, 0x3c, 0x4d],
+        [0x4d, 0x3c, 0xb2, 0xa1],
+        [0x0a, 0x0d, 0x0d, 0x0a],
+    ];
+    let mut magic = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && MAGICS.contains(&magic)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

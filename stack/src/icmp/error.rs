@@ -47,13 +47,13 @@ impl Stack {
         let mut options = self.echo_options(packet)?;
         let way = self.way_back(packet, &options)?;
         self.admit_to_host(limited, &way)?;
-        let quoted = quoted_len(packet, &way, &options)?;
+        let offender = packet.original.as_deref().unwrap_or(&packet.octets);
+        let quoted = quoted_len(offender, &way, &options)?;
         options.complete(way.source, packet.source(), self.midnight_ms);
         let mut error =
             self.make_packet(&way, &self.error_header(packet), &options, ICMP_HEADER_LEN + quoted);
         let [a, b, c, d] = notice.word.to_be_bytes();
         let header = [notice.icmp_type, notice.code, 0, 0, a, b, c, d];
-        let offender = packet.original.as_deref().unwrap_or(&packet.octets);
         append_message(&mut error, header, offender.get(..quoted).unwrap_or_default());
         error.conntrack = self.hooks.attachment_of_error(packet);
         self.count_icmp_out(notice.icmp_type);
@@ -117,11 +117,11 @@ impl Stack {
     }
 }
 
-/// How many octets of `packet` the error quotes. RFC 1812 §4.3.2.3.
-fn quoted_len(packet: &Packet, way: &OutputRoute, options: &EchoedOptions) -> Result<usize, Withheld> {
+/// How many octets of the datagram at fault the error quotes. RFC 1812 §4.3.2.3.
+fn quoted_len(offender: &[u8], way: &OutputRoute, options: &EchoedOptions) -> Result<usize, Withheld> {
     let widest = usize::try_from(way.route.mtu()).unwrap_or(MAX_ERROR_LEN).min(MAX_ERROR_LEN);
     let room = widest.saturating_sub(HEADER_LEN + options.len() + ICMP_HEADER_LEN);
-    if room <= HEADER_LEN { Err(Withheld::NoRoomToQuote) } else { Ok(room.min(packet.octets.len())) }
+    if room <= HEADER_LEN { Err(Withheld::NoRoomToQuote) } else { Ok(room.min(offender.len())) }
 }
 
 /// Whether messages of this type report an error.

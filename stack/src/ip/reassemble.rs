@@ -149,6 +149,8 @@ impl Stack {
     fn become_whole(&mut self, packet: &mut Packet, whole: Whole<FragmentContext>) {
         let fragment = mem::replace(&mut packet.octets, whole.octets);
         self.recycle(fragment);
+        // As it was received, it was a fragment; what an error is about from here on is the whole.
+        packet.original = None;
         packet.incoming = whole.last.incoming;
         packet.link = whole.first.link;
         packet.route = whole.first.route;
