@@ -35,7 +35,7 @@ pub fn write(result: &RunResult, mut writer: impl Write) -> io::Result<()> {
     writer.write_all(b"\n")
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// [`JsonError::Schema`] if it is a result of another version, even if the rest has another form.

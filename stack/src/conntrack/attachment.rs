@@ -14,7 +14,7 @@ pub struct EntryId {
     pub(crate) generation: NonZeroU16,
 }
 
-/// Names an entry that is not in the table, see [`super::pending`].
+/// Names an entry that is not in the table, see the module `pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PendingId(pub(crate) u64);
 
@@ -96,7 +96,7 @@ impl Tracking {
         Attachment(kind | relation << 2 | direction << 4 | name << 5)
     }
 
-    /// Unpacks what [`Tracking::attach`] packed.
+    /// Unpacks what `Tracking::attach` packed.
     pub fn of(attachment: Attachment) -> Self {
         let packed = attachment.0;
         let name = packed >> 5;
