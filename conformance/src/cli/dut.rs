@@ -90,6 +90,23 @@ impl DutName {
     }
 }
 
+/// Dimensions that are not compared, and why.
+pub(super) fn missing(a: &Made, b: &Made) -> BTreeMap<String, String> {
+    let lacking = |made: &Made, dimension: Dimension| {
+        (!made.dut.dimensions().contains(dimension)).then(|| match made.reasons.get(&dimension) {
+            Some(why) => format!("{}: {why}", made.dut.name()),
+            None => format!("{} does not show it", made.dut.name()),
+        })
+    };
+    let why =
+        |dimension| [lacking(a, dimension), lacking(b, dimension)].into_iter().flatten().collect::<Vec<_>>();
+    Dimension::ALL
+        .into_iter()
+        .map(|dimension| (dimension.to_string(), why(dimension).join("; ")))
+        .filter(|(_, why)| !why.is_empty())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ mod diff;
 mod dut;
 mod explain;
 mod failure;
+mod fuzz;
 mod inputs;
 mod interrupt;
 mod list;
@@ -12,6 +13,8 @@ mod merge;
 mod output;
 mod progress;
 mod scenario;
+mod shell;
+mod shrink;
 mod steps;
 
 use std::ffi::OsString;
@@ -37,6 +40,8 @@ enum Command {
     Merge(merge::Args),
     List(list::Args),
     Explain(explain::Args),
+    Fuzz(fuzz::Args),
+    Shrink(shrink::Args),
 }
 
 /// Everything went well, or what was found is nothing to worry about.
@@ -63,6 +68,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Merge(args) => merge::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
     };
     outcome.map_or_else(
         |failure| {

@@ -6,7 +6,9 @@
 mod generated;
 mod part;
 mod run;
+mod smallest;
 
 pub use generated::Generated;
 pub use part::{Part, matrix_parts, random_parts};
-pub use run::{Campaign, NewCause, PartOutcome, STEPS_PER_PART};
+pub use run::{Campaign, Known, NewCause, PartOutcome, STEPS_PER_PART};
+pub use smallest::smallest;

@@ -69,6 +69,23 @@ impl Causes {
         }
     }
 
+    /// Adds all that `other` counted. The two have no replay in common.
+    pub fn absorb(&mut self, other: Self) {
+        for (fingerprint, mut kept) in other.causes {
+            match self.causes.get_mut(&fingerprint) {
+                Some(known) => {
+                    known.cause.count += kept.cause.count;
+                    known.cause.captures += kept.cause.captures;
+                    known.cause.examples.append(&mut kept.cause.examples);
+                    known.cause.examples.truncate(Cause::EXAMPLES);
+                }
+                None => {
+                    self.causes.insert(fingerprint, kept);
+                }
+            }
+        }
+    }
+
     /// The causes so far, in the order of their fingerprints.
     pub fn iter(&self) -> impl Iterator<Item = &Cause> {
         self.causes.values().map(|kept| &kept.cause)

@@ -39,6 +39,14 @@ impl Collection {
     }
 }
 
+impl Collection {
+    /// Adds what another worker of the same run found.
+    pub fn absorb(&mut self, other: Self) {
+        self.usage.absorb(other.usage);
+        self.causes.absorb(other.causes);
+    }
+}
+
 /// What a trace is called and where it stands in the run.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -80,6 +88,7 @@ impl<'j> Judge<'j> {
             scenario: self.scenario.name.clone(),
             notes,
             interfaces: self.scenario.interfaces.clone(),
+            traces: 1,
             packets: compared + skips.iter().map(|skip| skip.packets).sum::<u64>(),
             compared,
             agree: compared - explained - diverge,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use super::scenario::{Role, Scenario};
+
 /// One kind of thing that can be observed. Each DUT says which it offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,6 +78,13 @@ impl Dimensions {
     /// Whether `dimension` is in the set.
     pub const fn contains(self, dimension: Dimension) -> bool {
         self.0 & 1 << dimension as u8 != 0
+    }
+
+    /// The members that say something in `scenario`: connection tracking only where there is any.
+    #[must_use]
+    pub fn relevant_in(self, scenario: &Scenario) -> Self {
+        let tracks = matches!(scenario.role, Role::Conntrack | Role::Nat) || !scenario.rules.is_empty();
+        if tracks { self } else { self.without(Dimension::Conntrack) }
     }
 
     /// The members, in the order of [`Dimension::ALL`].

@@ -131,6 +131,9 @@ pub struct CaptureResult {
     /// The scenario's interfaces as they were for this capture: what the reports need to decode and to name frames.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<Interface>,
+    /// Traces it stands for: one for a capture, all their cases for parts of a generated run.
+    #[serde(default = "one")]
+    pub traces: u64,
     /// Packets in the capture. Always the sum of `compared` and all skips.
     pub packets: u64,
     /// Packets replayed and compared.
@@ -151,10 +154,15 @@ pub struct CaptureResult {
     pub elapsed_ms: u64,
 }
 
+/// A row of a result that does not say for how many traces it stands.
+const fn one() -> u64 {
+    1
+}
+
 /// Sums over a run, with the meaning of the fields in [`CaptureResult`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Captures × scenarios.
+    /// Captures × scenarios, or generated traces.
     pub traces: u64,
     /// Packets read.
     pub packets: u64,

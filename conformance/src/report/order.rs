@@ -15,7 +15,7 @@ pub fn causes(one: &Cause, other: &Cause) -> Ordering {
 
 /// Adds a row to the totals.
 pub fn add_row(totals: &mut Totals, row: &CaptureResult) {
-    totals.traces += 1;
+    totals.traces += row.traces;
     totals.packets += row.packets;
     totals.agree += row.agree;
     totals.explained += row.explained;

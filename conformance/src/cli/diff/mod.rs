@@ -122,7 +122,7 @@ impl Selection {
     }
 }
 
-fn partition(text: &str) -> Result<Partition, String> {
+pub(super) fn partition(text: &str) -> Result<Partition, String> {
     let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
     match parts {
         Some((part, of)) if 1 <= part && part <= of => Ok(Partition { part, of }),

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::super::dut::Made;
+use super::super::dut::{Made, missing};
 use super::super::failure::Failure;
 use super::super::progress::Progress;
 use super::super::scenario::ScenarioChoice;
+use super::super::shell;
 use super::super::steps::{self, Prepared};
 use super::annotate;
 use super::{Pair, Selection};
@@ -18,7 +19,7 @@ use crate::differential::ledger::{Duts, Ledger};
 use crate::differential::pairing::{Drive, Replay, ReplayError};
 use crate::dut::DutError;
 use crate::model::outcome::SCHEMA;
-use crate::model::{CaptureResult, Dimension, Dimensions, Role, RunResult, Scenario, Skip, Totals};
+use crate::model::{CaptureResult, Dimensions, RunResult, Skip, Totals};
 use crate::report::order;
 
 /// One capture under one scenario.
@@ -138,7 +139,7 @@ impl Run<'_> {
         let scenario = &*prepared.scenario;
         let capture = job.path.display().to_string();
         let place = Place { position: job.position, capture, command: self.command(job) };
-        let dimensions = relevant(dimensions, scenario);
+        let dimensions = dimensions.relevant_in(scenario);
         let mut judge = Judge::new(scenario, &place, collection);
         let replayed = replay.run(scenario, dimensions, &mut *prepared.steps, &mut judge, self.stop);
         let tally = prepared.steps.tally();
@@ -175,7 +176,7 @@ impl Run<'_> {
         words.extend(["--scenario".to_owned(), job.scenario.name().to_owned()]);
         words.extend(self.selection.arguments());
         words.push(job.path.display().to_string());
-        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        shell::line(&words)
     }
 
     fn result(
@@ -209,29 +210,6 @@ impl Run<'_> {
     }
 }
 
-/// The dimensions that say something in `scenario`: connection tracking only where there is any.
-fn relevant(dimensions: Dimensions, scenario: &Scenario) -> Dimensions {
-    let tracks = matches!(scenario.role, Role::Conntrack | Role::Nat) || !scenario.rules.is_empty();
-    if tracks { dimensions } else { dimensions.without(Dimension::Conntrack) }
-}
-
-/// Dimensions that are not compared, and why.
-fn missing(a: &Made, b: &Made) -> BTreeMap<String, String> {
-    let lacking = |made: &Made, dimension: Dimension| {
-        (!made.dut.dimensions().contains(dimension)).then(|| match made.reasons.get(&dimension) {
-            Some(why) => format!("{}: {why}", made.dut.name()),
-            None => format!("{} does not show it", made.dut.name()),
-        })
-    };
-    let why =
-        |dimension| [lacking(a, dimension), lacking(b, dimension)].into_iter().flatten().collect::<Vec<_>>();
-    Dimension::ALL
-        .into_iter()
-        .map(|dimension| (dimension.to_string(), why(dimension).join("; ")))
-        .filter(|(_, why)| !why.is_empty())
-        .collect()
-}
-
 /// The row of a capture that could not even be surveyed.
 fn unreadable(job: &Job<'_>, error: &CaptureError) -> CaptureResult {
     CaptureResult {
@@ -240,6 +218,7 @@ fn unreadable(job: &Job<'_>, error: &CaptureError) -> CaptureResult {
         scenario: job.scenario.name().to_owned(),
         notes: Vec::new(),
         interfaces: Vec::new(),
+        traces: 1,
         packets: 0,
         compared: 0,
         agree: 0,
@@ -249,26 +228,5 @@ fn unreadable(job: &Job<'_>, error: &CaptureError) -> CaptureResult {
         verdicts: Vec::new(),
         error: Some(error.to_string()),
         elapsed_ms: 0,
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(quoted("a/b-c.pcap"), "a/b-c.pcap");
-        assert_eq!(quoted("icmp and host 10.0.0.1"), "'icmp and host 10.0.0.1'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -12,6 +12,8 @@ const CASES_PER_PART: usize = 4000;
 /// A world, and where its steps come from.
 #[derive(Clone, Debug)]
 pub struct Part {
+    /// Its number among all parts of the run, however that is divided.
+    pub index: u64,
     /// Name in results: `seed-7/part-12`, `m1-lengths/3`.
     pub name: String,
     /// The scenario.
@@ -36,13 +38,22 @@ pub fn random_parts(seed: u64, first: u64, limits: Limits) -> impl Iterator<Item
     (first..).map(move |index| {
         let world = World::draw(&mut Seeded::part(seed, 2 * index), limits);
         let name = format!("seed-{seed}/part-{index}");
-        Part { name, scenario: world.scenario, steps: Vec::new(), traces: 1, drawn: Some((seed, index)) }
+        Part {
+            index,
+            name,
+            scenario: world.scenario,
+            steps: Vec::new(),
+            traces: 1,
+            drawn: Some((seed, index)),
+        }
     })
 }
 
 /// The cases of the families whose name starts with `prefix`, cut into parts.
-pub fn matrix_parts(prefix: &str) -> impl Iterator<Item = Part> {
-    matrix::families().into_iter().filter(move |family| family.name.starts_with(prefix)).flat_map(|family| {
+pub fn matrix_parts(prefix: &str) -> impl Iterator<Item = Part> + Send + use<> {
+    let prefix = prefix.to_owned();
+    let families = matrix::families().into_iter().filter(move |family| family.name.starts_with(&prefix));
+    let parts = families.flat_map(|family| {
         let mut parts = Vec::new();
         let per_part = if family.isolated { 1 } else { CASES_PER_PART };
         let mut cases = Vec::with_capacity(per_part);
@@ -50,7 +61,8 @@ pub fn matrix_parts(prefix: &str) -> impl Iterator<Item = Part> {
             let name = format!("{}/{}", family.name, parts.len());
             let traces = cases.len() as u64;
             let steps = steps(std::mem::take(cases));
-            parts.push(Part { name, scenario: Arc::clone(&family.scenario), steps, traces, drawn: None });
+            let scenario = Arc::clone(&family.scenario);
+            parts.push(Part { index: 0, name, scenario, steps, traces, drawn: None });
         };
         (family.cases)(&mut |case| {
             cases.push(case);
@@ -62,7 +74,8 @@ pub fn matrix_parts(prefix: &str) -> impl Iterator<Item = Part> {
             close(&mut cases);
         }
         parts
-    })
+    });
+    parts.zip(0..).map(|(part, index)| Part { index, ..part })
 }
 
 fn steps(cases: Vec<matrix::Case>) -> Vec<Step> {

@@ -33,6 +33,12 @@ impl Usage {
         }
     }
 
+    /// Adds what `other` knows.
+    pub fn absorb(&mut self, mut other: Self) {
+        self.matched.append(&mut other.matched);
+        self.replayed.append(&mut other.replayed);
+    }
+
     /// Entries that explained nothing although their example was replayed.
     pub fn stale(&self) -> Vec<String> {
         self.replayed.difference(&self.matched).cloned().collect()

@@ -8,6 +8,7 @@ use super::drive::{Drive, PairError};
 use super::source::{SourceError, StepSource};
 use crate::differential::compare::{Comparison, Difference};
 use crate::differential::rule::Context;
+use crate::dut::Dut;
 use crate::model::{Counters, Dimension, Dimensions, Observation, Scenario, Step};
 
 /// Steps between two checkpoints. A stretch that differs is run again with a reading after each of its steps.
@@ -95,6 +96,19 @@ impl<'d> Replay<'d> {
     /// The DUTs.
     pub fn drive(&self) -> &Drive<'d> {
         &self.drive
+    }
+
+    /// Opens both DUTs in `scenario` and does nothing more.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    pub fn open(&mut self, scenario: &Scenario) -> Result<(), PairError> {
+        self.drive.open(scenario)
+    }
+
+    /// DUT B alone.
+    pub fn second(&mut self) -> &mut dyn Dut {
+        self.drive.b
     }
 
     /// Opens both DUTs in `scenario`, takes all steps of `source` and tells `listener` what differs in `dimensions`.

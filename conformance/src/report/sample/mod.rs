@@ -136,6 +136,7 @@ fn row(position: usize, capture: &str, scenario: &str, verdicts: u64, random: &m
         scenario: scenario.to_owned(),
         notes: vec![format!("destination 10.0.0.2 taken for the {scenario}'s own address")],
         interfaces: interfaces(scenario),
+        traces: 1,
         packets: compared + skipped,
         compared,
         agree: 0,
