@@ -11,6 +11,7 @@ use crate::dut::Dut;
 use crate::dut::linux::LinuxDut;
 use crate::dut::recorded::Recorded;
 use crate::dut::reference::ReferenceDut;
+use crate::dut::smoltcp::SmoltcpDut;
 use crate::model::Dimension;
 
 /// A DUT as named on the command line.
@@ -20,6 +21,8 @@ pub(super) enum DutName {
     Reference(Profile),
     /// `linux`: the kernel that this process runs on.
     Linux,
+    /// `smoltcp`: that stack, in process.
+    Smoltcp,
     /// `recorded:DIR`: what another DUT was seen to do.
     Recorded(PathBuf),
 }
@@ -29,6 +32,7 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ("reference", "the reference stack, doing as Linux does"),
     ("reference:rfc", "the reference stack, following the RFCs where Linux departs from them"),
     ("linux", "the kernel of this machine, in network namespaces of its own"),
+    ("smoltcp", "smoltcp, a stack for embedded systems, in process and in virtual time"),
     ("recorded:DIR", "what another DUT was seen to do, from the records below DIR"),
 ];
 
@@ -47,6 +51,7 @@ impl std::str::FromStr for DutName {
             None if name == "reference" => Ok(Self::Reference(Profile::Linux)),
             Some(("reference", "rfc")) => Ok(Self::Reference(Profile::Rfc)),
             None if name == "linux" => Ok(Self::Linux),
+            None if name == "smoltcp" => Ok(Self::Smoltcp),
             Some(("recorded", directory)) if !directory.is_empty() => Ok(Self::Recorded(directory.into())),
             _ => {
                 let known: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
@@ -62,6 +67,7 @@ impl fmt::Display for DutName {
             Self::Reference(Profile::Linux) => f.write_str("reference"),
             Self::Reference(Profile::Rfc) => f.write_str("reference:rfc"),
             Self::Linux => f.write_str("linux"),
+            Self::Smoltcp => f.write_str("smoltcp"),
             Self::Recorded(directory) => write!(f, "recorded:{}", directory.display()),
         }
     }
@@ -81,6 +87,7 @@ impl DutName {
                 reasons.extend(dut.why_no_drops().map(|why| (Dimension::Drops, why.to_owned())));
                 Box::new(dut)
             }
+            Self::Smoltcp => Box::new(SmoltcpDut::new()),
             Self::Recorded(directory) => {
                 let recorded = Recorded::new(directory);
                 Box::new(recorded.map_err(|error| Failure::of_dut(&self.to_string(), &error))?)
@@ -113,7 +120,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in ["reference", "reference:rfc", "linux", "recorded:some/where"] {
+        for name in ["reference", "reference:rfc", "linux", "smoltcp", "recorded:some/where"] {
             assert_eq!(name.parse::<DutName>().unwrap().to_string(), name);
         }
     }

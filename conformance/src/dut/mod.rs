@@ -1,8 +1,10 @@
 //! DUTs: stacks under test behind one small trait.
 
+mod foreign;
 pub mod linux;
 pub mod recorded;
 pub mod reference;
+pub mod smoltcp;
 
 use std::time::Duration;
 
