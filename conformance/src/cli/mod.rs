@@ -12,6 +12,7 @@ mod list;
 mod merge;
 mod output;
 mod progress;
+mod run;
 mod scenario;
 mod shell;
 mod shrink;
@@ -42,6 +43,7 @@ enum Command {
     Explain(explain::Args),
     Fuzz(fuzz::Args),
     Shrink(shrink::Args),
+    Run(run::Args),
 }
 
 /// Everything went well, or what was found is nothing to worry about.
@@ -70,6 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
+        Command::Run(args) => run::run(&args),
     };
     outcome.map_or_else(
         |failure| {
