@@ -8,6 +8,7 @@ use netassay_stack::config::Profile;
 
 use super::failure::Failure;
 use crate::dut::Dut;
+use crate::dut::exec::ExecDut;
 use crate::dut::linux::LinuxDut;
 use crate::dut::recorded::Recorded;
 use crate::dut::reference::ReferenceDut;
@@ -23,6 +24,8 @@ pub(super) enum DutName {
     Linux,
     /// `smoltcp`: that stack, in process.
     Smoltcp,
+    /// `exec:COMMAND`: a stack in a program that speaks the protocol of `dut::exec`.
+    Exec(String),
     /// `recorded:DIR`: what another DUT was seen to do.
     Recorded(PathBuf),
 }
@@ -33,6 +36,10 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ("reference:rfc", "the reference stack, following the RFCs where Linux departs from them"),
     ("linux", "the kernel of this machine, in network namespaces of its own"),
     ("smoltcp", "smoltcp, a stack for embedded systems, in process and in virtual time"),
+    (
+        "exec:COMMAND",
+        "the stack in a program that takes frames on its standard input (see PROTOCOL.md in src/dut/exec)",
+    ),
     ("recorded:DIR", "what another DUT was seen to do, from the records below DIR"),
 ];
 
@@ -52,6 +59,7 @@ impl std::str::FromStr for DutName {
             Some(("reference", "rfc")) => Ok(Self::Reference(Profile::Rfc)),
             None if name == "linux" => Ok(Self::Linux),
             None if name == "smoltcp" => Ok(Self::Smoltcp),
+            Some(("exec", command)) if !command.trim().is_empty() => Ok(Self::Exec(command.to_owned())),
             Some(("recorded", directory)) if !directory.is_empty() => Ok(Self::Recorded(directory.into())),
             _ => {
                 let known: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
@@ -68,6 +76,7 @@ impl fmt::Display for DutName {
             Self::Reference(Profile::Rfc) => f.write_str("reference:rfc"),
             Self::Linux => f.write_str("linux"),
             Self::Smoltcp => f.write_str("smoltcp"),
+            Self::Exec(command) => write!(f, "exec:{command}"),
             Self::Recorded(directory) => write!(f, "recorded:{}", directory.display()),
         }
     }
@@ -88,6 +97,10 @@ impl DutName {
                 Box::new(dut)
             }
             Self::Smoltcp => Box::new(SmoltcpDut::new()),
+            Self::Exec(command) => {
+                let started = ExecDut::new(command);
+                Box::new(started.map_err(|error| Failure::of_dut(&self.to_string(), &error))?)
+            }
             Self::Recorded(directory) => {
                 let recorded = Recorded::new(directory);
                 Box::new(recorded.map_err(|error| Failure::of_dut(&self.to_string(), &error))?)
@@ -120,7 +133,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in ["reference", "reference:rfc", "linux", "smoltcp", "recorded:some/where"] {
+        for name in ["reference", "reference:rfc", "linux", "smoltcp", "exec:a --b", "recorded:some/where"] {
             assert_eq!(name.parse::<DutName>().unwrap().to_string(), name);
         }
     }

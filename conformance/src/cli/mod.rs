@@ -1,5 +1,6 @@
 //! The `netassay` command: one file per subcommand. This is the only module that knows both DUTs and reports.
 
+mod agent;
 mod compare;
 mod diff;
 mod dut;
@@ -44,6 +45,8 @@ enum Command {
     Fuzz(fuzz::Args),
     Shrink(shrink::Args),
     Run(run::Args),
+    #[command(hide = true)]
+    Agent(agent::Args),
 }
 
 /// Everything went well, or what was found is nothing to worry about.
@@ -70,6 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Merge(args) => merge::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Agent(args) => agent::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Run(args) => run::run(&args),

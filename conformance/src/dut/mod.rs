@@ -1,5 +1,6 @@
 //! DUTs: stacks under test behind one small trait.
 
+pub mod exec;
 mod foreign;
 pub mod linux;
 pub mod recorded;

@@ -36,6 +36,7 @@ use sys::process;
 pub use bench::Speed;
 pub use device::Devices;
 pub use inside::Privilege;
+pub(super) use sys::helper::socket_pair as packet_pair;
 pub use watch::Observers;
 use watch::Watch;
 

@@ -151,7 +151,8 @@ impl Drop for Helper {
     }
 }
 
-fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+/// A pair of connected sockets that keep the boundaries of what is sent, and tell when the other end is closed.
+pub(in crate::dut) fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
     // SAFETY: the kernel writes two descriptors to `fds`.
