@@ -2,16 +2,17 @@
 //!
 //! Agreeing costs no allocation once the buffers have grown.
 
+mod conntrack;
+mod socket;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::field::{Field, fields, hex_shortened, kind};
 use super::layout::Layout;
-use super::rule::{self, Context, FramePair, Rules, conntrack_timeout, frame_order};
-use crate::model::observation::TrackedTuple;
+use super::rule::{self, Context, FramePair, Rules, frame_order, nat_search};
 use crate::model::{
-    ConntrackEntry, ConntrackEvent, CounterId, Counters, Delivery, Dimension, Dimensions, EmittedFrame,
-    FieldDifference, LinkKind, Observation, Scenario, SocketError,
+    CounterId, Counters, Dimension, Dimensions, EmittedFrame, FieldDifference, LinkKind, Observation,
+    Scenario,
 };
 
 /// One field that differs.
@@ -42,9 +43,9 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares `dimensions`; a new trace begins.
-    pub fn reset(&mut self, dimensions: Dimensions) {
-        self.rules.reset();
+    /// Compares `dimensions`; a new trace begins in `scenario`.
+    pub fn reset(&mut self, scenario: &Scenario, dimensions: Dimensions) {
+        self.rules.reset(scenario);
         self.dimensions = dimensions;
     }
 
@@ -61,8 +62,8 @@ impl Comparison {
         b: &Observation,
         out: &mut Vec<Difference>,
     ) {
-        self.rules.next_step();
         let dimensions = self.dimensions;
+        self.rules.next_step(&a.conntrack_events, &b.conntrack_events);
         if dimensions.contains(Dimension::Frames) {
             if a.refused.is_some() != b.refused.is_some() {
                 let text = |side: &Observation| side.refused.clone().unwrap_or_default();
@@ -78,10 +79,10 @@ impl Comparison {
             self.frames(context, &a.frames, &b.frames, out);
         }
         if dimensions.contains(Dimension::Deliveries) && a.deliveries != b.deliveries {
-            deliveries(a, b, out);
+            self.deliveries(context, a, b, out);
         }
         if dimensions.contains(Dimension::SocketErrors) && a.socket_errors != b.socket_errors {
-            socket_errors(a, b, out);
+            socket::socket_errors(a, b, out);
         }
         if dimensions.contains(Dimension::Drops) {
             drops(a, b, out);
@@ -146,13 +147,27 @@ impl Comparison {
         b: &EmittedFrame,
         out: &mut Vec<Difference>,
     ) {
-        if a.octets == b.octets {
+        let link = link(context.scenario, a);
+        self.datagrams(context, (&a.octets, &b.octets), link, |path, a, b, class| {
+            let place = format!("frames[{index}].{path}");
+            out.push(Difference::new(Dimension::Frames, place, a, b, class));
+        });
+    }
+
+    /// Tells `differs` the fields in which two datagrams, as they stand on a link, differ: path, both values, class.
+    fn datagrams(
+        &mut self,
+        context: &Context<'_>,
+        (a, b): (&Vec<u8>, &Vec<u8>),
+        link: LinkKind,
+        mut differs: impl FnMut(String, String, String, String),
+    ) {
+        if a == b {
             return;
         }
-        let link = link(context.scenario, a);
         let [masked_a, masked_b] = &mut self.scratch;
-        masked_a.clone_from(&a.octets);
-        masked_b.clone_from(&b.octets);
+        masked_a.clone_from(a);
+        masked_b.clone_from(b);
         let layout = Layout::of(masked_a, link).filter(|layout| {
             masked_a.len() == masked_b.len()
                 && Layout::of(masked_b, link) == Some(*layout)
@@ -175,113 +190,39 @@ impl Comparison {
                 Some("type" | "code") => format!("{} {}", value(0), value(1)),
                 _ => String::new(),
             };
-            let place = format!("frames[{index}].{path}");
-            out.push(Difference::new(Dimension::Frames, place, value(0), value(1), class));
+            let values = (value(0), value(1));
+            differs(path, values.0, values.1, class);
         }
     }
 
-    fn conntrack_events(
-        &mut self,
-        context: &Context<'_>,
-        a: &Observation,
-        b: &Observation,
-        out: &mut Vec<Difference>,
-    ) {
-        let seconds = whole_seconds(context.elapsed);
-        for index in 0..a.conntrack_events.len().max(b.conntrack_events.len()) {
-            let (a, b) = (a.conntrack_events.get(index), b.conntrack_events.get(index));
-            let equal = match (a, b) {
-                (Some(a), Some(b)) => a.kind == b.kind && self.entries_agree(&a.entry, &b.entry, seconds),
-                _ => false,
-            };
-            if !equal {
-                let text = |event: Option<&ConntrackEvent>| {
-                    event.map_or(String::new(), |event| {
-                        format!("{:?} {}", event.kind, entry_text(&event.entry))
-                    })
-                };
-                let class = format!("{:?} {:?}", a.map(|event| event.kind), b.map(|event| event.kind));
-                let place = format!("conntrack.events[{index}]");
-                out.push(Difference::new(Dimension::Conntrack, place, text(a), text(b), class));
-            }
-        }
+    /// Says that the counters did the same since [`Comparison::counters`] was called last.
+    pub fn counters_are_equal(&mut self) {
+        self.rules.take_rejections();
     }
 
-    /// Adds to `out` where two connection tracking tables differ, read within `elapsed` of each other.
-    pub fn conntrack_tables(
-        &mut self,
-        elapsed: Duration,
-        a: &[ConntrackEntry],
-        b: &[ConntrackEntry],
-        out: &mut Vec<Difference>,
-    ) {
-        let seconds = whole_seconds(elapsed);
-        let mut left: Vec<_> = b.iter().collect();
-        for entry in a {
-            match left.iter().position(|other| self.entries_agree(entry, other, seconds)) {
-                Some(at) => drop(left.remove(at)),
-                None => {
-                    let near =
-                        left.iter().position(|other| same_connection(entry, other)).map(|at| left.remove(at));
-                    out.push(table_difference(Some(entry), near));
-                }
+    /// Adds to `out` where counters differ, `a` and `b` being what they did since this was called last.
+    pub fn counters(&mut self, a: &Counters, b: &Counters, out: &mut Vec<Difference>) {
+        let rejections = self.rules.take_rejections();
+        for slot in 0..a.slots().len() {
+            let (of_a, of_b) = (a.slots()[slot], b.slots()[slot]);
+            let id = CounterId::from_slot(slot);
+            if !nat_search::agree(id, of_a, of_b, rejections) {
+                let place = format!("counters.{}", id.name());
+                let class = if of_a > of_b { "A more" } else { "B more" }.to_owned();
+                out.push(Difference::new(
+                    Dimension::Counters,
+                    place,
+                    of_a.to_string(),
+                    of_b.to_string(),
+                    class,
+                ));
             }
-        }
-        out.extend(left.into_iter().map(|entry| table_difference(None, Some(entry))));
-    }
-
-    fn entries_agree(&self, a: &ConntrackEntry, b: &ConntrackEntry, seconds: u32) -> bool {
-        let renamed = |tuple: TrackedTuple| {
-            let nat = self.rules.nat_port();
-            (
-                nat.renamed(a.protocol, tuple.destination, tuple.source_id),
-                nat.renamed(a.protocol, tuple.source, tuple.destination_id),
-            )
-        };
-        let tuples_agree = |a: TrackedTuple, b: TrackedTuple| {
-            a == b || {
-                let (source_id, destination_id) = renamed(a);
-                (a.source, a.destination, source_id, destination_id)
-                    == (b.source, b.destination, b.source_id, b.destination_id)
-            }
-        };
-        a.protocol == b.protocol
-            && a.original == b.original
-            && tuples_agree(a.reply, b.reply)
-            && conntrack_timeout::agree(a.timeout_s, b.timeout_s, seconds)
-            && (a.status, &a.tcp_state, a.zone, a.accounting)
-                == (b.status, &b.tcp_state, b.zone, b.accounting)
-    }
-}
-
-/// Adds to `out` where counters differ.
-pub fn counters(a: &Counters, b: &Counters, out: &mut Vec<Difference>) {
-    if a == b {
-        return;
-    }
-    for slot in 0..a.slots().len() {
-        let (of_a, of_b) = (a.slots()[slot], b.slots()[slot]);
-        if of_a != of_b {
-            let place = format!("counters.{}", CounterId::from_slot(slot).name());
-            let class = if of_a > of_b { "A more" } else { "B more" };
-            out.push(Difference::new(
-                Dimension::Counters,
-                place,
-                of_a.to_string(),
-                of_b.to_string(),
-                class.to_owned(),
-            ));
         }
     }
 }
 
 fn link(scenario: &Scenario, frame: &EmittedFrame) -> LinkKind {
     scenario.interfaces.get(frame.interface).map_or(LinkKind::Ip, |interface| interface.link)
-}
-
-/// How many seconds something may have taken, rounded up from the half.
-fn whole_seconds(elapsed: Duration) -> u32 {
-    u32::try_from(elapsed.as_millis().saturating_add(500) / 1000).unwrap_or(u32::MAX - 1)
 }
 
 fn missing(
@@ -314,54 +255,6 @@ fn differing(a: &[Field], b: &[Field]) -> Vec<String> {
     of_a.chain(of_b).map(|(path, _)| path.clone()).collect()
 }
 
-fn deliveries(a: &Observation, b: &Observation, out: &mut Vec<Difference>) {
-    for index in 0..a.deliveries.len().max(b.deliveries.len()) {
-        let (a, b) = (a.deliveries.get(index), b.deliveries.get(index));
-        if a == b {
-            continue;
-        }
-        let mut push = |field: &str, a: String, b: String, class: &str| {
-            if a != b {
-                let place = format!("deliveries[{index}]{field}");
-                out.push(Difference::new(Dimension::Deliveries, place, a, b, class.to_owned()));
-            }
-        };
-        match (a, b) {
-            (Some(a), Some(b)) => {
-                push(".socket", a.socket.to_string(), b.socket.to_string(), "");
-                push(".source", a.source.to_string(), b.source.to_string(), "");
-                push(".data", hex_shortened(&a.data), hex_shortened(&b.data), "");
-            }
-            _ => {
-                let text = |side: Option<&Delivery>| {
-                    side.map_or(String::new(), |delivery| {
-                        format!("socket {}: {}", delivery.socket, hex_shortened(&delivery.data))
-                    })
-                };
-                push("", text(a), text(b), if a.is_some() { "only A" } else { "only B" });
-            }
-        }
-    }
-}
-
-fn socket_errors(a: &Observation, b: &Observation, out: &mut Vec<Difference>) {
-    for index in 0..a.socket_errors.len().max(b.socket_errors.len()) {
-        let (a, b) = (a.socket_errors.get(index), b.socket_errors.get(index));
-        if a != b {
-            let text = |side: Option<&SocketError>| {
-                side.map_or(String::new(), |error| match &error.queued {
-                    Some(queued) => format!("socket {}: {} {queued:?}", error.socket, error.errno),
-                    None => format!("socket {}: {}", error.socket, error.errno),
-                })
-            };
-            let name = |side: Option<&SocketError>| side.map_or("none", |error| &error.errno).to_owned();
-            let class = format!("{} {}", name(a), name(b));
-            let place = format!("socket-errors[{index}]");
-            out.push(Difference::new(Dimension::SocketErrors, place, text(a), text(b), class));
-        }
-    }
-}
-
 fn drops(a: &Observation, b: &Observation, out: &mut Vec<Difference>) {
     for index in 0..a.drops.len().max(b.drops.len()) {
         let reason = |side: &Observation| side.drops.get(index).map_or("", |drop| &drop.reason).to_owned();
@@ -375,43 +268,4 @@ fn drops(a: &Observation, b: &Observation, out: &mut Vec<Difference>) {
             out.push(Difference::new(Dimension::Drops, format!("drops[{index}].reason"), a, b, class));
         }
     }
-}
-
-fn same_connection(a: &ConntrackEntry, b: &ConntrackEntry) -> bool {
-    (a.protocol, a.original, a.zone) == (b.protocol, b.original, b.zone)
-}
-
-fn table_difference(a: Option<&ConntrackEntry>, b: Option<&ConntrackEntry>) -> Difference {
-    let text = |entry: Option<&ConntrackEntry>| entry.map_or(String::new(), entry_text);
-    let state = |entry: Option<&ConntrackEntry>| {
-        entry.map_or("none".to_owned(), |entry| {
-            format!("{} {:#x} {}", entry.protocol, entry.status, entry.tcp_state.as_deref().unwrap_or(""))
-        })
-    };
-    let class = format!("{}; {}", state(a), state(b));
-    Difference::new(Dimension::Conntrack, "conntrack.table".to_owned(), text(a), text(b), class)
-}
-
-/// A tracked connection on one line.
-fn entry_text(entry: &ConntrackEntry) -> String {
-    let tuple = |tuple: &TrackedTuple| {
-        format!("{}:{} > {}:{}", tuple.source, tuple.source_id, tuple.destination, tuple.destination_id)
-    };
-    let mut text = format!(
-        "protocol {} {} reply {} status {:#x}",
-        entry.protocol,
-        tuple(&entry.original),
-        tuple(&entry.reply),
-        entry.status
-    );
-    if let Some(state) = &entry.tcp_state {
-        text.push_str(&format!(" {state}"));
-    }
-    if let Some(timeout) = entry.timeout_s {
-        text.push_str(&format!(" {timeout}s"));
-    }
-    if let Some([original, reply]) = entry.accounting {
-        text.push_str(&format!(" {}/{} and {}/{} packets/octets", original.0, original.1, reply.0, reply.1));
-    }
-    text
 }

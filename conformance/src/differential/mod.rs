@@ -16,3 +16,4 @@ pub mod pairing;
 pub mod rule;
 pub mod shrink;
 pub mod stimulus;
+pub mod tuple;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::drive::{Drive, PairError, of};
-use crate::differential::compare::{self, Comparison, Difference};
+use crate::differential::compare::{Comparison, Difference};
 use crate::model::{ConntrackEntry, Counters, Dimension, Dimensions};
 
 /// Readings of one DUT: the last two of its counters.
@@ -48,7 +48,9 @@ impl Checkpoint {
             // As long as all was equal, two comparisons of memory tell that it still is.
             if self.a.now != self.b.now || self.a.before != self.b.before {
                 let [moved_a, moved_b] = self.moved();
-                compare::counters(&moved_a, &moved_b, out);
+                comparison.counters(&moved_a, &moved_b, out);
+            } else {
+                comparison.counters_are_equal();
             }
         }
         if dimensions.contains(Dimension::Conntrack) {

@@ -170,7 +170,7 @@ impl<'d> Replay<'d> {
         marked: &mut Marked,
         replayed: &mut Replayed,
     ) -> Result<(), PairError> {
-        self.comparison.reset(plan.dimensions);
+        self.comparison.reset(plan.scenario, plan.dimensions);
         let (mut cheap, mut dear) = (Checkpoint::default(), Checkpoint::default());
         loop {
             if plan.stop.load(Ordering::Relaxed) {
@@ -252,7 +252,7 @@ impl<'d> Replay<'d> {
     ) -> Result<(), ReplayError> {
         let wanted: Vec<u64> = marked.keys().copied().take(STRETCHES_AGAIN).collect();
         source.rewind()?;
-        self.comparison.reset(plan.dimensions);
+        self.comparison.reset(plan.scenario, plan.dimensions);
         self.drive.open(plan.scenario)?;
         let (mut cheap, mut dear) = (Checkpoint::default(), Checkpoint::default());
         let mut is_read = true;

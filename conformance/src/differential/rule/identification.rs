@@ -15,7 +15,7 @@ use crate::model::{Action, Role, SocketAction, SocketKind};
 /// What `netassay list rules` says.
 pub const INFO: RuleInfo = RuleInfo {
     name: "ip-identification-hashed",
-    applies_to: "identification of ICMP replies and errors that the DUT makes, of what its unconnected sockets send \
+    applies_to: "identification of ICMP replies and errors that the DUT makes, under whatever address, of what its unconnected sockets send \
                  and, as a constant distance, of what its connected UDP and TCP sockets send",
     demands: "fragments share an identification on one side where they do on the other; zero is no habit of one side",
     clause: "RFC 6864 §4; spec/linux-ipv4-icmp.md §10.3",
@@ -121,7 +121,9 @@ pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
 /// Who chose the identification of `frame`, which is one of `numbers`.
 fn source_of_number(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> Source {
     if !context.is_local(layout.source(frame)) {
-        return Source::Elsewhere;
+        // Without an address of its own, or on behalf of one that it translates, a stack sends errors from others.
+        let is_own_error = !layout.dont_fragment(frame) && quotes_stimulus(context, frame, layout);
+        return if is_own_error { Source::Hashed } else { Source::Elsewhere };
     }
     match (&context.step.action, layout.protocol(frame)) {
         (Action::Socket { socket, action }, _) => of_socket(context, *socket, action),
@@ -148,6 +150,22 @@ fn of_socket(context: &Context<'_>, index: usize, action: &SocketAction) -> Sour
         }
         _ => Source::Hashed,
     }
+}
+
+/// Whether a frame is an ICMP error about the datagram that was just handed in, which nobody else can have made.
+fn quotes_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool {
+    let (Some((stimulus, arrived)), Some(quote)) = (context.stimulus, layout.quote(frame)) else {
+        return false;
+    };
+    let named = |octets: &[u8], layout: &Layout| {
+        (
+            layout.source(octets),
+            layout.destination(octets),
+            layout.protocol(octets),
+            layout.identification(octets),
+        )
+    };
+    named(frame, &quote) == named(stimulus, &arrived)
 }
 
 /// Whether an ICMP message from a local address was made by the DUT and not forwarded under a translated address.
@@ -217,6 +235,21 @@ mod tests {
         let frame = |id| identified(1, id, 0, REPLY);
         let agreed = (0..10).filter(|_| world.equal(&frame(7), &frame(0))).count();
         assert_eq!(agreed, 2);
+    }
+
+    /// Linux without any address answers from 192.0.0.8, and NAT has it answer from addresses of others.
+    #[rstest]
+    #[case::about_the_stimulus(3, true)]
+    #[case::about_another_datagram(4, false)]
+    fn errors_from_addresses_of_others(#[case] quoted: u16, #[case] equal: bool) {
+        let error = |id| {
+            let mut message = vec![11, 0, 0, 0, 0, 0, 0, 0];
+            message.extend(identified(1, quoted, 0, &[]));
+            let mut frame = identified(1, id, 0, &message);
+            frame[12..16].copy_from_slice(&[192, 0, 0, 8]);
+            with_checksum(frame)
+        };
+        assert_eq!(World::default().equal(&error(7), &error(8)), equal, "the stimulus has identification 3");
     }
 
     #[test]

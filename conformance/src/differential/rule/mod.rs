@@ -9,6 +9,7 @@ pub mod conntrack_timeout;
 pub mod frame_order;
 pub mod identification;
 pub mod nat_port;
+pub mod nat_search;
 pub mod tcp_sequence;
 #[cfg(test)]
 pub(crate) mod tests_support;
@@ -22,7 +23,7 @@ use serde::Serialize;
 
 use super::layout::Layout;
 use super::stimulus::is_own;
-use crate::model::{Action, EmittedFrame, LinkKind, Scenario, Step};
+use crate::model::{Action, ConntrackEvent, EmittedFrame, LinkKind, Scenario, Step};
 
 /// What `netassay list rules` says of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +42,7 @@ pub struct RuleInfo {
 pub const RULES: &[RuleInfo] = &[
     frame_order::INFO,
     nat_port::INFO,
+    nat_search::INFO,
     tcp_sequence::INFO,
     identification::INFO,
     timestamp::INFO,
@@ -141,14 +143,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Forgets everything: a new trace begins.
-    pub fn reset(&mut self) {
-        *self = Self::default();
+    /// Forgets everything: a new trace begins in `scenario`.
+    pub fn reset(&mut self, scenario: &Scenario) {
+        *self = Self { nat_port: nat_port::NatPort::new(scenario), ..Self::default() };
     }
 
-    /// A new step begins.
-    pub fn next_step(&mut self) {
+    /// A new step begins, at which connection tracking told the two sides `a` and `b`.
+    pub fn next_step(&mut self, a: &[ConntrackEvent], b: &[ConntrackEvent]) {
         self.identification.next_step();
+        self.nat_port.learn(a, b);
     }
 
     /// Masks in `pair` what rules leave free.
@@ -159,9 +162,14 @@ impl Rules {
         timestamp::apply(context, pair);
     }
 
-    /// The NAT renaming, for the tuples of connection tracking.
+    /// The NAT renaming, for the tuples of connection tracking and what sockets receive.
     pub fn nat_port(&self) -> &nat_port::NatPort {
         &self.nat_port
+    }
+
+    /// How far apart searches for free ports may have brought a counter since this was asked last.
+    pub fn take_rejections(&mut self) -> u64 {
+        self.nat_port.take_rejections()
     }
 }
 

@@ -1,144 +1,261 @@
 //! Ports and ICMP identifiers that NAT draws at random after a clash or on request.
+//!
+//! A flow is known by the tuple with which it came; the tuple with which it goes on is its name on one side. The two
+//! sides may draw different names for one flow, and from then on each name stands for the other wherever it shows:
+//! in frames of both directions, in datagrams quoted by ICMP errors, in tracked tuples, in what sockets receive.
+
+mod choice;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
+use std::net::SocketAddrV4;
 
+use self::choice::Choices;
 use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
 use crate::differential::layout::{Layout, protocol};
-use crate::model::{Role, RuleAction};
+use crate::differential::tuple::{Located, inverse, same_addresses};
+use crate::model::observation::TrackedTuple;
+use crate::model::{ConntrackEntry, ConntrackEvent, ConntrackEventKind, Scenario};
 
 /// What `netassay list rules` says.
 pub const INFO: RuleInfo = RuleInfo {
     name: "nat-port-renaming",
-    applies_to: "source port or query identifier of UDP, TCP and ICMP query datagrams that a NAT router forwards with \
-                 another one than they came with, on both sides; the same port in tracked tuples",
-    demands: "both lie in the range of the rules, or in the class of the original port; one flow keeps its port; two \
-              flows to one destination share a port on one side only if they do on the other",
+    applies_to: "ports and query identifiers that source NAT draws after a clash, or any NAT on request: in frames, in \
+                 quoted datagrams, in tracked tuples and events, in what sockets receive",
+    demands: "one rule of the scenario admits both, by its range or by the class of the original port; where a free port \
+              is kept neither side draws alone; a flow keeps its port as long as it is tracked; two flows never have \
+              the same tuple on one side",
     clause: "RFC 4787 §4.1; spec/linux-conntrack-nat.md §7.4",
 };
 
-/// A port in front of a peer: what makes a mapping unique.
-type Mapped = (u8, Ipv4Addr, u16);
+/// After so many tries the kernel gives up (spec/linux-conntrack-nat.md §7.4e).
+const MOST_TRIES: u64 = 248;
 
-/// Ports of the two sides that stand for each other.
+/// How a tuple is known: with its protocol.
+type Key = (u8, TrackedTuple);
+
+/// How a flow is known: protocol, zone, and the tuple with which it came.
+type Flow = (u8, u16, TrackedTuple);
+
+/// The tuples with which one flow goes on, on A and on B.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    translated: [TrackedTuple; 2],
+    /// Whether the side no longer tracks the flow, so that its tuple is free again.
+    is_gone: [bool; 2],
+}
+
+/// A flow that began at this step on one side.
+#[derive(Clone, Copy, Debug)]
+struct Birth {
+    translated: TrackedTuple,
+    is_gone: bool,
+}
+
+/// Flows of a trace with their names on the two sides.
 #[derive(Debug, Default)]
 pub struct NatPort {
-    forth: HashMap<Mapped, u16>,
-    back: HashMap<Mapped, u16>,
+    choices: Choices,
+    flows: HashMap<Flow, Names>,
+    /// Who has a tuple on A, and who on B.
+    owners: [HashMap<Key, Flow>; 2],
+    born: [HashMap<Flow, Birth>; 2],
+    /// How many taken numbers the searches since the last reading may have met.
+    rejections: u64,
 }
 
 impl NatPort {
-    /// Masks the port if both sides drew it.
-    pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
-        let layout = pair.layout;
-        let Some((field, sum, original)) = drawn(context, pair.a, &layout) else { return };
-        let protocol = layout.protocol(pair.a);
-        let (a, b) = pair.u16(field);
-        if a == b || a == original || b == original {
+    /// Nothing drawn yet in a trace in `scenario`.
+    pub fn new(scenario: &Scenario) -> Self {
+        Self { choices: Choices::of(scenario), ..Self::default() }
+    }
+
+    /// Learns from the events of a step which flows began and which ended.
+    pub fn learn(&mut self, a: &[ConntrackEvent], b: &[ConntrackEvent]) {
+        if self.choices.is_empty() {
             return;
         }
-        let remote = layout.destination(pair.a);
-        let allowed = allowed(context, protocol, original);
-        if allowed.contains(&a) && allowed.contains(&b) && self.renames(protocol, remote, a, b) {
-            pair.mask(field..field + 2, sum);
+        for (side, events) in [a, b].into_iter().enumerate() {
+            events.iter().for_each(|event| self.event(side, event));
+        }
+        let [mut born_a, mut born_b] = std::mem::take(&mut self.born);
+        for (flow, a) in born_a.drain() {
+            let Some(b) = born_b.remove(&flow) else { continue };
+            self.forget(&flow);
+            if let Some(names) = self.establish(flow, [a.translated, b.translated]) {
+                names.is_gone = [a.is_gone, b.is_gone];
+            }
+        }
+        born_b.clear();
+        self.born = [born_a, born_b];
+    }
+
+    /// How far apart the two sides may have counted rejected candidates since this was asked last.
+    pub fn take_rejections(&mut self) -> u64 {
+        std::mem::take(&mut self.rejections)
+    }
+
+    /// Masks ports and identifiers, of the datagram and of one that it quotes, that stand for each other.
+    pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
+        if self.choices.is_empty() {
+            return;
+        }
+        let outer = pair.layout;
+        if let (Some(a), Some(b)) = (Located::of(pair.a, &outer), Located::of(pair.b, &outer))
+            && a.tuple != b.tuple
+            && (self.stand(a.protocol, a.tuple, b.tuple) || self.begins(context, &a, &b))
+        {
+            mask(pair, &a, &b, None);
+        }
+        let (Some(quote), Some(other)) = (outer.quote(pair.a), outer.quote(pair.b)) else { return };
+        if quote == other
+            && quote.protocol(pair.a) == quote.protocol(pair.b)
+            && let (Some(a), Some(b)) = (Located::of(pair.a, &quote), Located::of(pair.b, &quote))
+            && a.tuple != b.tuple
+            && self.stand(a.protocol, a.tuple, b.tuple)
+        {
+            let message = outer.payload();
+            mask(pair, &a, &b, Some(Covered::new(message, message + 2)));
         }
     }
 
-    /// What `port` of DUT A towards `remote` is called by DUT B; the same if nothing renamed it.
-    pub fn renamed(&self, protocol: u8, remote: Ipv4Addr, port: u16) -> u16 {
-        self.forth.get(&(protocol, remote, port)).copied().unwrap_or(port)
+    /// Whether the answers to a tracked connection have tuples that stand for each other.
+    pub fn tracked(&self, protocol: u8, a: TrackedTuple, b: TrackedTuple) -> bool {
+        a == b || self.stand(protocol, a, b)
     }
 
-    fn renames(&mut self, protocol: u8, remote: Ipv4Addr, a: u16, b: u16) -> bool {
-        *self.forth.entry((protocol, remote, a)).or_insert(b) == b
-            && *self.back.entry((protocol, remote, b)).or_insert(a) == a
+    /// Whether chance decides on source and destination number of the answers to a tracked connection.
+    pub fn drawn_in_reply(&self, entry: &ConntrackEntry) -> [bool; 2] {
+        let translated = inverse(entry.protocol, entry.reply);
+        let [source, destination] = self.choices.drawn(entry.protocol, entry.original, translated);
+        if entry.protocol == protocol::ICMP { [source, false] } else { [destination, source] }
+    }
+
+    /// Whether what a socket received from `a` on one side and from `b` on the other came from one peer.
+    pub fn sources(&self, a: SocketAddrV4, b: SocketAddrV4) -> bool {
+        let end = |tuple: TrackedTuple| SocketAddrV4::new(tuple.source, tuple.source_id);
+        a == b
+            || self.flows.iter().any(|((protocol, ..), names)| {
+                let [of_a, of_b] = names.translated;
+                (end(of_a), end(of_b)) == (a, b)
+                    || (end(inverse(*protocol, of_a)), end(inverse(*protocol, of_b))) == (a, b)
+            })
+    }
+
+    fn event(&mut self, side: usize, event: &ConntrackEvent) {
+        let entry = &event.entry;
+        let flow = (entry.protocol, entry.zone, entry.original);
+        match event.kind {
+            ConntrackEventKind::New => {
+                let translated = inverse(entry.protocol, entry.reply);
+                self.born[side].insert(flow, Birth { translated, is_gone: false });
+            }
+            ConntrackEventKind::Destroy => {
+                if let Some(birth) = self.born[side].get_mut(&flow) {
+                    birth.is_gone = true;
+                } else if let Some(names) = self.flows.get_mut(&flow) {
+                    names.is_gone[side] = true;
+                    if names.is_gone == [true; 2] {
+                        self.forget(&flow);
+                    }
+                }
+            }
+            ConntrackEventKind::Update => {}
+        }
+    }
+
+    /// Whether the frames are the first of a flow that no event told of, or the first after both sides drew anew.
+    fn begins(&mut self, context: &Context<'_>, a: &Located, b: &Located) -> bool {
+        let Some((stimulus, layout)) = context.stimulus else { return false };
+        let Some(came) = Located::of(stimulus, &layout).filter(|came| came.protocol == a.protocol) else {
+            return false;
+        };
+        let flow = (a.protocol, 0, came.tuple);
+        let translated = [a.tuple, b.tuple];
+        let is_redrawn =
+            |names: &Names| names.translated.iter().zip(&translated).all(|(before, now)| before != now);
+        match self.flows.get(&flow) {
+            Some(names) if !is_redrawn(names) => return false,
+            Some(_) => self.forget(&flow),
+            None => {}
+        }
+        self.establish(flow, translated).is_some()
+    }
+
+    /// Gives a flow its names, if chance may have chosen them and nobody has them.
+    fn establish(&mut self, flow: Flow, translated: [TrackedTuple; 2]) -> Option<&mut Names> {
+        let (protocol, _, original) = flow;
+        let [a, b] = translated;
+        if a != b && !(same_addresses(a, b) && self.choices.admit(protocol, original, translated)) {
+            return None;
+        }
+        for (side, tuple) in translated.into_iter().enumerate() {
+            let owner = self.owners[side].get(&(protocol, tuple)).copied();
+            match owner.map(|owner| (owner, self.flows.get(&owner))) {
+                Some((owner, Some(names))) if names.is_gone[side] => self.forget(&owner),
+                Some((_, Some(_))) => return None,
+                _ => {}
+            }
+        }
+        if translated.iter().any(|tuple| self.choices.drawn(protocol, original, *tuple).contains(&true)) {
+            // Each number that a search rejects belongs to another flow.
+            self.rejections += (self.flows.len() as u64).min(MOST_TRIES);
+        }
+        for (owners, tuple) in self.owners.iter_mut().zip(translated) {
+            owners.insert((protocol, tuple), flow);
+        }
+        Some(self.flows.entry(flow).insert_entry(Names { translated, is_gone: [false; 2] }).into_mut())
+    }
+
+    fn forget(&mut self, flow: &Flow) {
+        let Some(names) = self.flows.remove(flow) else { return };
+        for (owners, tuple) in self.owners.iter_mut().zip(names.translated) {
+            owners.remove(&(flow.0, tuple));
+        }
+    }
+
+    /// Whether tuple `a` of side A is what side B calls `b`, in either direction.
+    fn stand(&self, protocol: u8, a: TrackedTuple, b: TrackedTuple) -> bool {
+        let forth = |a: TrackedTuple, b: TrackedTuple| {
+            let flow = self.owners[0].get(&(protocol, a));
+            flow.and_then(|flow| self.flows.get(flow)).is_some_and(|names| names.translated == [a, b])
+        };
+        forth(a, b) || forth(inverse(protocol, a), inverse(protocol, b))
     }
 }
 
-/// Masks the port of one frame if NAT drew it.
+/// Takes the ports or identifiers that differ out of the comparison. A checksum over them absorbs what they account
+/// for, so that `outer`, that of a message around it, only follows where there is none.
+fn mask(pair: &mut FramePair<'_>, a: &Located, b: &Located, outer: Option<Covered>) {
+    let source = Some(a.source_id).filter(|_| a.tuple.source_id != b.tuple.source_id);
+    let destination = a.destination_id.filter(|_| a.tuple.destination_id != b.tuple.destination_id);
+    for at in [source, destination].into_iter().flatten() {
+        zero(pair.a, at, a.sum, outer);
+        zero(pair.b, at, b.sum, outer);
+    }
+}
+
+fn zero(frame: &mut [u8], at: usize, inner: Option<Covered>, outer: Option<Covered>) {
+    let is_none = |sum: &Covered| sum.zero_is_none && frame.get(sum.at..sum.at + 2) == Some(&[0, 0]);
+    match inner.filter(|sum| !is_none(sum)).or(outer) {
+        Some(sum) => checksum::mask(frame, at..at + 2, sum),
+        None => frame[at..at + 2].fill(0),
+    }
+}
+
+/// Masks the ports or the identifier of one frame if NAT drew them.
 pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
-    if let Some((field, sum, original)) = drawn(context, frame, layout)
-        && frame[field..field + 2] != original.to_be_bytes()
-    {
-        checksum::mask(frame, field..field + 2, sum);
+    let Some((stimulus, arrived)) = context.stimulus else { return };
+    let Some(came) = Located::of(stimulus, &arrived) else { return };
+    let Some(goes) = Located::of(frame, layout).filter(|goes| goes.protocol == came.protocol) else { return };
+    let choices = Choices::of(context.scenario);
+    let [source, destination] = choices.drawn(came.protocol, came.tuple, goes.tuple);
+    if source {
+        zero(frame, goes.source_id, goes.sum, None);
     }
-}
-
-/// Where in a forwarded frame the port is that NAT may have drawn, the checksum over it, and the port it came with.
-fn drawn(context: &Context<'_>, frame: &[u8], layout: &Layout) -> Option<(usize, Covered, u16)> {
-    let (stimulus, arrived) = context.stimulus.filter(|_| context.scenario.role == Role::Nat)?;
-    let (field, sum) = port_field(frame, layout)?;
-    let (original, _) = port_field(stimulus, &arrived)?;
-    let original = u16::from_be_bytes([stimulus[original], stimulus[original + 1]]);
-    (arrived.protocol(stimulus) == layout.protocol(frame)).then_some((field, sum, original))
-}
-
-/// Where source port or query identifier and the checksum over it are; `None` where there is none.
-fn port_field(frame: &[u8], layout: &Layout) -> Option<(usize, Covered)> {
-    let at = layout.payload();
-    if layout.fragment_offset(frame) != 0 || layout.end < at + 8 {
-        return None;
-    }
-    match layout.protocol(frame) {
-        protocol::UDP => Some((at, Covered { zero_is_none: true, ..Covered::new(at, at + 6) })),
-        protocol::TCP => Some((at, Covered::new(at, at + 16))),
-        protocol::ICMP if matches!(frame[at], 8 | 13 | 15 | 17) => Some((at + 4, Covered::new(at, at + 2))),
-        _ => None,
-    }
-}
-
-/// The ports that NAT may draw instead of `original`.
-fn allowed(context: &Context<'_>, protocol: u8, original: u16) -> RangeInclusive<u16> {
-    let given = context.scenario.rules.iter().find_map(|rule| match &rule.action {
-        RuleAction::Snat(translation) => translation.ports.ports,
-        RuleAction::Masquerade(ports) => ports.ports,
-        _ => None,
-    });
-    match (given, protocol, original) {
-        (Some((first, last)), _, _) => first.min(last)..=first.max(last),
-        (None, protocol::ICMP, _) => 0..=u16::MAX,
-        (None, _, 0..=511) => 1..=511,
-        (None, _, 512..=1023) => 600..=1023,
-        (None, _, _) => 1024..=u16::MAX,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::super::tests_support::{World, identified};
-    use crate::model::Role;
-
-    fn datagram(port: u16) -> Vec<u8> {
-        let mut payload = port.to_be_bytes().to_vec();
-        payload.extend([0, 53, 0, 8, 0, 0]);
-        identified(17, 5, 0, &payload)
-    }
-
-    #[rstest]
-    #[case::same_class(2000, 5000, 6000, true)]
-    #[case::privileged(600, 700, 800, true)]
-    #[case::other_class(600, 700, 5000, false)]
-    #[case::one_side_keeps_it(2000, 2000, 6000, false)]
-    fn within_the_class(#[case] original: u16, #[case] a: u16, #[case] b: u16, #[case] equal: bool) {
-        let mut world = World::default().with_role(Role::Nat).with_stimulus(datagram(original));
-        assert_eq!(world.equal(&datagram(a), &datagram(b)), equal);
-    }
-
-    #[test]
-    fn renaming_is_one_to_one() {
-        let mut world = World::default().with_role(Role::Nat).with_stimulus(datagram(2000));
-        assert!(world.equal(&datagram(5000), &datagram(6000)));
-        assert!(!world.equal(&datagram(5000), &datagram(6001)), "the flow changes its port on B");
-        assert!(!world.equal(&datagram(5001), &datagram(6000)), "two ports of A are one on B");
-    }
-
-    #[test]
-    fn a_router_without_nat_keeps_ports() {
-        let mut world = World::default().with_role(Role::Router).with_stimulus(datagram(2000));
-        assert!(!world.equal(&datagram(5000), &datagram(6000)));
+    if let Some(at) = goes.destination_id.filter(|_| destination) {
+        zero(frame, at, goes.sum, None);
     }
 }

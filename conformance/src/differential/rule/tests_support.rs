@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::{Context, FramePair, Rules};
 use crate::differential::layout::Layout;
+use crate::model::scenario::Hook;
 use crate::model::{
-    Action, Interface, Limits, LinkKind, Role, Route, RouteKind, Scenario, Socket, SocketKind, Step,
+    Action, Interface, Limits, LinkKind, Role, Route, RouteKind, Rule, RuleAction, Scenario, Socket,
+    SocketKind, Step,
 };
 
 /// A scenario with the interface 10.0.0.1/24, one stimulus, and the rules under test.
@@ -25,6 +27,25 @@ impl Default for World {
 impl World {
     pub(crate) fn with_role(mut self, role: Role) -> Self {
         self.scenario.role = role;
+        self.rules.reset(&self.scenario);
+        self
+    }
+
+    pub(crate) fn with_rule(mut self, action: RuleAction) -> Self {
+        self.scenario.rules.push(Rule {
+            hook: Hook::Postrouting,
+            incoming: None,
+            outgoing: None,
+            from: None,
+            to: None,
+            protocol: None,
+            source_port: None,
+            destination_port: None,
+            icmp_type: None,
+            ct_state: Vec::new(),
+            action,
+        });
+        self.rules.reset(&self.scenario);
         self
     }
 

@@ -1,0 +1,205 @@
+use std::net::Ipv4Addr;
+
+use rstest::rstest;
+
+use super::super::tests_support::{World, icmp, identified, with_checksum};
+use super::*;
+use crate::model::scenario::Ports;
+use crate::model::{Role, RuleAction, Scenario};
+
+const INSIDE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 5);
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+/// A UDP datagram from `port` to port 53, with a right checksum.
+fn datagram(port: u16) -> Vec<u8> {
+    let mut payload = port.to_be_bytes().to_vec();
+    payload.extend([0, 53, 0, 8]);
+    payload.extend(udp_sum(port).to_be_bytes());
+    identified(17, 5, 0, &payload)
+}
+
+/// A checksum that follows the port.
+fn udp_sum(port: u16) -> u16 {
+    !port.wrapping_add(0x1234)
+}
+
+fn masquerade(ports: Option<(u16, u16)>, random: bool) -> RuleAction {
+    RuleAction::Masquerade(Ports { ports, random, persistent: false })
+}
+
+fn nat(original: u16) -> World {
+    World::default().with_role(Role::Nat).with_stimulus(datagram(original))
+}
+
+#[rstest]
+#[case::same_class(2000, 5000, 6000, true)]
+#[case::privileged(600, 700, 800, true)]
+#[case::other_class(600, 700, 5000, false)]
+#[case::one_side_keeps_it(2000, 2000, 6000, false)]
+fn within_the_class(#[case] original: u16, #[case] a: u16, #[case] b: u16, #[case] equal: bool) {
+    assert_eq!(nat(original).equal(&datagram(a), &datagram(b)), equal);
+}
+
+#[rstest]
+#[case::in_range(masquerade(Some((5000, 5003)), false), 5000, 5003, true)]
+#[case::reversed_range(masquerade(Some((5003, 5000)), false), 5000, 5003, true)]
+#[case::beyond(masquerade(Some((5000, 5003)), false), 5000, 5004, false)]
+#[case::kept_by_one(masquerade(Some((2000, 2003)), false), 2000, 2001, false)]
+#[case::by_chance_the_same(masquerade(Some((2000, 2003)), true), 2000, 2001, true)]
+#[case::destination_rule(RuleAction::Redirect(Ports { ports: Some((5000, 5003)), random: true, persistent: false }), 600, 601, false)]
+fn within_a_range(#[case] rule: RuleAction, #[case] a: u16, #[case] b: u16, #[case] equal: bool) {
+    assert_eq!(nat(2000).with_rule(rule).equal(&datagram(a), &datagram(b)), equal);
+}
+
+#[test]
+fn the_checksum_must_follow() {
+    let mut wrong = datagram(6000);
+    wrong[27] ^= 1;
+    assert!(!nat(2000).equal(&datagram(5000), &wrong));
+}
+
+#[test]
+fn renaming_is_one_to_one() {
+    let mut world = nat(2000);
+    assert!(world.equal(&datagram(5000), &datagram(6000)));
+    assert!(!world.equal(&datagram(5000), &datagram(6001)), "the flow changes its port on B");
+    let mut world = world.with_stimulus(datagram(2001));
+    assert!(!world.equal(&datagram(5001), &datagram(6000)), "two ports of A are one on B");
+}
+
+#[test]
+fn a_router_without_nat_keeps_ports() {
+    let mut world = World::default().with_role(Role::Router).with_stimulus(datagram(2000));
+    assert!(!world.equal(&datagram(5000), &datagram(6000)));
+}
+
+/// A quoted datagram whose port is renamed, and the message around it with a checksum over all.
+fn quoting(mut quoted: Vec<u8>, sum: bool) -> Vec<u8> {
+    if !sum {
+        quoted[26..28].fill(0);
+    }
+    let mut message = vec![3, 3, 0, 0, 0, 0, 0, 0];
+    message.extend(quoted);
+    icmp(&message)
+}
+
+#[rstest]
+#[case::checksum_inside(true)]
+#[case::no_checksum_inside(false)]
+fn quoted_datagrams_are_renamed(#[case] sum: bool) {
+    let mut world = nat(2000);
+    assert!(!world.equal(&quoting(datagram(5000), sum), &quoting(datagram(6000), sum)), "not known yet");
+    assert!(world.equal(&datagram(5000), &datagram(6000)));
+    assert!(world.equal(&quoting(datagram(5000), sum), &quoting(datagram(6000), sum)));
+    assert!(!world.equal(&quoting(datagram(5000), sum), &quoting(datagram(6001), sum)));
+    let mut wrong = quoting(datagram(6000), sum);
+    wrong[23] ^= 1;
+    assert!(!world.equal(&quoting(datagram(5000), sum), &with_checksum(wrong)), "outer checksum");
+}
+
+fn scenario() -> Scenario {
+    Scenario { role: Role::Nat, ..super::super::tests_support::scenario() }
+}
+
+fn event(kind: ConntrackEventKind, inside: u16, outside: u16) -> ConntrackEvent {
+    let original = TrackedTuple { source: INSIDE, destination: PEER, source_id: inside, destination_id: 53 };
+    let reply = TrackedTuple { source: PEER, destination: OWN, source_id: 53, destination_id: outside };
+    let entry = ConntrackEntry {
+        protocol: 17,
+        original,
+        reply,
+        timeout_s: Some(30),
+        status: 0x198,
+        tcp_state: None,
+        zone: 0,
+        accounting: None,
+    };
+    ConntrackEvent { kind, entry }
+}
+
+fn new(inside: u16, outside: u16) -> ConntrackEvent {
+    event(ConntrackEventKind::New, inside, outside)
+}
+
+fn destroy(inside: u16, outside: u16) -> ConntrackEvent {
+    event(ConntrackEventKind::Destroy, inside, outside)
+}
+
+fn agree(nat: &NatPort, a: u16, b: u16) -> bool {
+    nat.tracked(17, new(0, a).entry.reply, new(0, b).entry.reply)
+}
+
+#[test]
+fn events_tell_what_stands_for_what() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5000), new(2001, 2001)], &[new(2001, 2001), new(2000, 6000)]);
+    assert!(agree(&nat, 5000, 6000) && agree(&nat, 2001, 2001));
+    assert!(!agree(&nat, 5000, 6001) && !agree(&nat, 6000, 5000));
+    let peer = |port| SocketAddrV4::new(OWN, port);
+    assert!(nat.sources(peer(5000), peer(6000)));
+    assert!(!nat.sources(peer(5000), peer(6001)));
+}
+
+#[test]
+fn a_port_that_another_flow_has_is_not_taken() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(6000, 6000)], &[new(6000, 6000)]);
+    nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
+    assert!(!agree(&nat, 5000, 6000), "B gives one port to two flows");
+}
+
+#[test]
+fn a_port_is_free_again_when_its_flow_is_gone() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
+    nat.learn(&[destroy(2000, 5000), new(2001, 5000)], &[destroy(2000, 6000), new(2001, 6500)]);
+    assert!(agree(&nat, 5000, 6500));
+    assert!(!agree(&nat, 5000, 6000));
+}
+
+#[test]
+fn the_same_flow_draws_anew_when_it_is_tracked_anew() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
+    nat.learn(&[new(2000, 5001)], &[new(2000, 6001)]);
+    assert!(agree(&nat, 5001, 6001) && !agree(&nat, 5000, 6000));
+}
+
+#[test]
+fn a_search_rejects_no_more_than_there_are_flows() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 2000)], &[new(2000, 2000)]);
+    assert_eq!(nat.take_rejections(), 0, "a kept port needs no search");
+    nat.learn(&[new(2001, 5000)], &[new(2001, 6000)]);
+    nat.learn(&[new(2002, 5001)], &[new(2002, 6001)]);
+    assert_eq!((nat.take_rejections(), nat.take_rejections()), (1 + 2, 0));
+}
+
+#[rstest]
+#[case::identifier(&[8, 0, 0, 0, 0, 9, 0, 1], 77, 78, true)]
+#[case::one_side_keeps_it(&[8, 0, 0, 0, 0, 9, 0, 1], 9, 78, false)]
+#[case::an_error_has_none(&[3, 0, 0, 0, 0, 9, 0, 1], 77, 78, false)]
+fn query_identifiers(#[case] message: &[u8], #[case] a: u8, #[case] b: u8, #[case] equal: bool) {
+    let query = |id: u8| {
+        let mut message = message.to_vec();
+        message[5] = id;
+        icmp(&message)
+    };
+    let mut world = World::default().with_role(Role::Nat).with_stimulus(query(9));
+    assert_eq!(world.equal(&query(a), &query(b)), equal);
+}
+
+#[test]
+fn what_was_drawn_stays_out_of_reports() {
+    let mut scenario = scenario();
+    let step = super::super::tests_support::inject(0, datagram(2000));
+    let blanked = |scenario: &Scenario, port| {
+        let context = Context::new(scenario, &step, std::time::Duration::ZERO);
+        super::super::blank(&context, &crate::model::EmittedFrame { interface: 0, octets: datagram(port) })
+    };
+    assert_eq!(blanked(&scenario, 5000), blanked(&scenario, 6000));
+    assert_ne!(blanked(&scenario, 2000), blanked(&scenario, 6000));
+    scenario.role = Role::Router;
+    assert_ne!(blanked(&scenario, 5000), blanked(&scenario, 6000));
+}
