@@ -62,11 +62,17 @@
 //! * **Time** is virtual, but a live kernel waits in earnest: where the length of a timer is not the point, make it short
 //!   by a knob, and never wait longer than the case needs.
 //!
-//! Try it: `cargo test -p netassay --lib case::` checks all cases, `netassay run rfc1122/3.2.2.6 --dut reference` plays.
+//! Try it: `cargo test -p netassay --lib case::` checks all cases, `netassay run rfc1122/3.2.2.6 --dut reference` plays,
+//! `netassay coverage rfc1122-3.2` tells what is missing. Play on `linux` as well: if the two differ, one of them is wrong.
+//! A case that Linux fails goes into `conformance/expected/linux.toml` (which speaks for the reference too) in the order of
+//! the RFCs, with a reason and evidence; a MUST that `reference:rfc` fails is a defect. A requirement that no case can cover
+//! goes into `conformance/requirements/excuses/requirements.toml` with a reason.
 
+pub mod coverage;
 pub mod datagram;
 pub mod definition;
 pub mod expectation;
+pub mod expected;
 pub mod history;
 pub mod judge;
 pub mod packet;
@@ -77,6 +83,7 @@ pub mod registry;
 pub mod requirement;
 pub mod script;
 pub mod setting;
+pub mod suite;
 pub mod world;
 
 mod historic;

@@ -6,6 +6,9 @@ use clap::ValueEnum;
 
 use super::failure::Failure;
 use super::{ALL_WELL, dut, output};
+use crate::case::registry::registry;
+use crate::case::requirement::CATALOGUE;
+use crate::case::suite::level_name;
 use crate::differential::ledger::Ledger;
 use crate::differential::rule::RULES;
 use crate::model::scenario_file::NAMED;
@@ -19,6 +22,10 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
+    /// Conformance cases.
+    Cases,
+    /// Requirements of the RFCs.
+    Requirements,
     /// Scenarios that come with netassay.
     Scenarios,
     /// Stacks that can be tested.
@@ -31,6 +38,8 @@ enum What {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     output::print(&match args.what {
+        What::Cases => cases(),
+        What::Requirements => requirements(),
         What::Scenarios => scenarios(),
         What::Duts => table(dut::KNOWN.iter().copied()),
         What::Deviations => deviations()?,
@@ -44,6 +53,23 @@ fn table<'t>(rows: impl Iterator<Item = (&'t str, &'t str)> + Clone) -> String {
     let width = rows.clone().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     rows.fold(String::new(), |mut text, (name, what)| {
         let _ = writeln!(text, "{name:width$}  {what}");
+        text
+    })
+}
+
+fn cases() -> String {
+    registry().iter().fold(String::new(), |mut text, case| {
+        let covers = [&case.requirements.join(" "), &case.aliases.join(" ")].map(String::as_str).join(" ");
+        let level = level_name(case.strength());
+        let _ = writeln!(text, "{}  ({level}; {}) {}", case.id, case.setting.base(), covers.trim());
+        text
+    })
+}
+
+fn requirements() -> String {
+    CATALOGUE.values().fold(String::new(), |mut text, requirement| {
+        let level = level_name(requirement.level);
+        let _ = writeln!(text, "{}  {level}  {}", requirement.id, requirement.summary);
         text
     })
 }

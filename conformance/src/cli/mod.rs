@@ -2,6 +2,7 @@
 
 mod agent;
 mod compare;
+mod coverage;
 mod diff;
 mod dut;
 mod explain;
@@ -47,6 +48,7 @@ enum Command {
     Run(run::Args),
     #[command(hide = true)]
     Agent(agent::Args),
+    Coverage(coverage::Args),
 }
 
 /// Everything went well, or what was found is nothing to worry about.
@@ -77,6 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
     };
     outcome.map_or_else(
         |failure| {

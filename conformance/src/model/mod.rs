@@ -8,6 +8,7 @@ pub mod observation;
 pub mod outcome;
 pub mod scenario;
 pub mod scenario_file;
+pub mod suite;
 pub mod trace;
 
 pub use address::Prefix;
@@ -23,4 +24,5 @@ pub use outcome::{
 pub use scenario::{
     Interface, Limits, LinkKind, Role, Route, RouteKind, Rule, RuleAction, Scenario, Socket, SocketKind,
 };
+pub use suite::{CaseResult, CaseVerdict, ExpectedNote, FailureNote, StepNote, SuiteResult, SuiteTotals};
 pub use trace::{Action, SocketAction, Step, Trace};

@@ -144,7 +144,7 @@ fn escape_owned(text: String) -> String {
 }
 
 /// Text for an attribute or an element. Characters that XML 1.0 cannot hold at all are spelled out.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
     let is_special = |c: char| matches!(c, '<' | '>' | '&' | '"' | '\'' | '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     if !text.contains(is_special) {
         return Cow::Borrowed(text);

@@ -11,5 +11,6 @@ pub mod junit;
 pub mod merge;
 pub mod order;
 pub mod sample;
+pub mod suite;
 pub mod terminal;
 mod text;

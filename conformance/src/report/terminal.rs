@@ -29,14 +29,14 @@ impl Style {
         }
     }
 
-    fn paint(self, ink: Ink, text: &str) -> String {
+    pub(super) fn paint(self, ink: Ink, text: &str) -> String {
         if self.color { format!("\u{1b}[{}m{text}\u{1b}[0m", ink as u8) } else { text.to_owned() }
     }
 }
 
 /// SGR codes.
 #[derive(Clone, Copy)]
-enum Ink {
+pub(super) enum Ink {
     Bold = 1,
     Faint = 2,
     Red = 31,
