@@ -10,6 +10,7 @@ use super::failure::Failure;
 use crate::dut::Dut;
 use crate::dut::exec::ExecDut;
 use crate::dut::linux::LinuxDut;
+use crate::dut::lwip::LwipDut;
 use crate::dut::recorded::Recorded;
 use crate::dut::reference::ReferenceDut;
 use crate::dut::smoltcp::SmoltcpDut;
@@ -24,6 +25,8 @@ pub(super) enum DutName {
     Linux,
     /// `smoltcp`: that stack, in process.
     Smoltcp,
+    /// `lwip`: the system's library, behind a program built when it is asked for.
+    Lwip,
     /// `exec:COMMAND`: a stack in a program that speaks the protocol of `dut::exec`.
     Exec(String),
     /// `recorded:DIR`: what another DUT was seen to do.
@@ -59,6 +62,7 @@ impl std::str::FromStr for DutName {
             Some(("reference", "rfc")) => Ok(Self::Reference(Profile::Rfc)),
             None if name == "linux" => Ok(Self::Linux),
             None if name == "smoltcp" => Ok(Self::Smoltcp),
+            None if name == "lwip" => Ok(Self::Lwip),
             Some(("exec", command)) if !command.trim().is_empty() => Ok(Self::Exec(command.to_owned())),
             Some(("recorded", directory)) if !directory.is_empty() => Ok(Self::Recorded(directory.into())),
             _ => {
@@ -76,6 +80,7 @@ impl fmt::Display for DutName {
             Self::Reference(Profile::Rfc) => f.write_str("reference:rfc"),
             Self::Linux => f.write_str("linux"),
             Self::Smoltcp => f.write_str("smoltcp"),
+            Self::Lwip => f.write_str("lwip"),
             Self::Exec(command) => write!(f, "exec:{command}"),
             Self::Recorded(directory) => write!(f, "recorded:{}", directory.display()),
         }
@@ -97,6 +102,10 @@ impl DutName {
                 Box::new(dut)
             }
             Self::Smoltcp => Box::new(SmoltcpDut::new()),
+            Self::Lwip => {
+                let started = LwipDut::new();
+                Box::new(started.map_err(|error| Failure::of_dut("lwip", &error))?)
+            }
             Self::Exec(command) => {
                 let started = ExecDut::new(command);
                 Box::new(started.map_err(|error| Failure::of_dut(&self.to_string(), &error))?)
@@ -133,7 +142,9 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in ["reference", "reference:rfc", "linux", "smoltcp", "exec:a --b", "recorded:some/where"] {
+        for name in
+            ["reference", "reference:rfc", "linux", "smoltcp", "lwip", "exec:a --b", "recorded:some/where"]
+        {
             assert_eq!(name.parse::<DutName>().unwrap().to_string(), name);
         }
     }

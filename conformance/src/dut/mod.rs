@@ -3,6 +3,7 @@
 pub mod exec;
 mod foreign;
 pub mod linux;
+pub mod lwip;
 pub mod recorded;
 pub mod reference;
 pub mod smoltcp;
