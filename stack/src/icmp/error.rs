@@ -44,8 +44,12 @@ impl Stack {
         } else {
             self.admit_globally(notice.icmp_type, notice.code)?
         };
-        let mut options = self.echo_options(packet)?;
-        let way = self.way_back(packet, &options)?;
+        let mut options = EchoedOptions::EMPTY;
+        if packet.header_len() > HEADER_LEN {
+            options = self.echo_options(packet)?;
+        }
+        let mut way = OutputRoute::NOWHERE;
+        self.way_back(packet, &options, &mut way)?;
         self.admit_to_host(limited, &way)?;
         let offender = packet.original.as_deref().unwrap_or(&packet.octets);
         let quoted = quoted_len(offender, &way, &options)?;
@@ -86,7 +90,12 @@ impl Stack {
     }
 
     /// The way to the source of `packet`, and the address to send from. RFC 1812 §4.3.2.4.
-    fn way_back(&self, packet: &Packet, options: &EchoedOptions) -> Result<OutputRoute, Withheld> {
+    fn way_back(
+        &self,
+        packet: &Packet,
+        options: &EchoedOptions,
+        way: &mut OutputRoute,
+    ) -> Result<(), Withheld> {
         let destination = options.first_hop().unwrap_or(packet.source());
         let source = match packet.route {
             Some(route) if route.kind == RouteKind::Local => packet.destination(),
@@ -97,12 +106,11 @@ impl Stack {
             ),
             _ => Ipv4Addr::UNSPECIFIED,
         };
-        let mut way =
-            self.router.route_output(destination, source, self.now).map_err(|_| Withheld::NoWayBack)?;
+        self.router.route_output_into(destination, source, self.now, way).map_err(|_| Withheld::NoWayBack)?;
         if way.source.is_unspecified() {
             way.source = DUMMY_SOURCE;
         }
-        Ok(way)
+        Ok(())
     }
 
     fn error_header(&self, packet: &Packet) -> HeaderChoice {

@@ -22,6 +22,7 @@ pub(super) enum Limited {
 
 impl Stack {
     /// Asks the limit of all messages; nothing is charged yet.
+    #[inline]
     pub(super) fn admit_globally(&mut self, icmp_type: u8, code: u8) -> Result<Limited, Withheld> {
         let sysctls = &self.config.sysctls;
         let mask = sysctls.icmp_ratemask as u32;
@@ -42,6 +43,7 @@ impl Stack {
 
     /// Asks the limit of the destination, then charges the limit of all messages. What goes to this system itself is
     /// not limited by destination.
+    #[inline]
     pub(super) fn admit_to_host(&mut self, limited: Limited, way: &OutputRoute) -> Result<(), Withheld> {
         if limited == Limited::No {
             return Ok(());

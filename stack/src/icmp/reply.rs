@@ -6,12 +6,14 @@ use crate::counters::Counter;
 use crate::decision::Detail;
 use crate::ip::options::{self, EchoedOptions};
 use crate::ip::output::{HeaderChoice, IdentificationChoice};
+use crate::ip::route::OutputRoute;
 use crate::ip::source_route::OptionsAsk;
 use crate::outcome::Withheld;
 use crate::packet::Packet;
 use crate::sink::Sink;
 use crate::stack::Stack;
-use crate::wire::{Protocol, checksum};
+use crate::wire::ipv4::HEADER_LEN;
+use crate::wire::{Protocol, Sum};
 
 /// Type of an echo reply, under which Linux counts every reply.
 const ECHO_REPLY: u8 = 0;
@@ -23,10 +25,13 @@ pub(super) struct Reply<'a> {
     pub(super) header: [u8; 8],
     /// What follows the header.
     pub(super) body: &'a [u8],
+    /// The sum of the body, where it is known.
+    pub(super) body_sum: Option<Sum>,
 }
 
 impl Stack {
     /// Sends `reply` to the source of `query`, unless a rule withholds it.
+    #[inline]
     pub(super) fn send_reply<S: Sink>(&mut self, query: &Packet, reply: &Reply<'_>, sink: &mut S) {
         if let Err(rule) = self.try_reply(query, reply, sink) {
             let [icmp_type, code, ..] = reply.header;
@@ -34,6 +39,7 @@ impl Stack {
         }
     }
 
+    #[inline(always)]
     fn try_reply<S: Sink>(
         &mut self,
         query: &Packet,
@@ -41,11 +47,17 @@ impl Stack {
         sink: &mut S,
     ) -> Result<(), Withheld> {
         let [icmp_type, code, ..] = reply.header;
-        let mut options = self.echo_options(query)?;
+        let mut options = EchoedOptions::EMPTY;
+        if query.header_len() > HEADER_LEN {
+            options = self.echo_options(query)?;
+        }
         let limited = self.admit_globally(icmp_type, code)?;
         let source = self.own_address_towards_source(query);
         let destination = options.first_hop().unwrap_or(query.source());
-        let way = self.router.route_output(destination, source, self.now).map_err(|_| Withheld::NoWayBack)?;
+        let mut way = OutputRoute::NOWHERE;
+        self.router
+            .route_output_into(destination, source, self.now, &mut way)
+            .map_err(|_| Withheld::NoWayBack)?;
         self.admit_to_host(limited, &way)?;
         options.complete(way.source, query.source(), self.midnight_ms);
         let choice = HeaderChoice {
@@ -56,7 +68,7 @@ impl Stack {
             identification: IdentificationChoice::Hashed,
         };
         let mut packet = self.make_packet(&way, &choice, &options, 8 + reply.body.len());
-        append_message(&mut packet, reply.header, reply.body);
+        append_summed(&mut packet, reply.header, reply.body, reply.body_sum);
         let counted = if self.config.departures.error_type_is_counted { icmp_type } else { ECHO_REPLY };
         self.count_icmp_out(counted);
         self.log(sink, "reply", "RFC 1122 §3.2.2", || Detail::Icmp { icmp_type, code });
@@ -67,7 +79,7 @@ impl Stack {
     /// The options of a reply to `query`. RFC 1122 §3.2.2.6.
     pub(crate) fn echo_options(&self, query: &Packet) -> Result<EchoedOptions, Withheld> {
         let header_len = query.header_len();
-        if header_len <= 20 {
+        if header_len <= HEADER_LEN {
             return Ok(EchoedOptions::EMPTY);
         }
         let ask = OptionsAsk {
@@ -79,6 +91,7 @@ impl Stack {
             .map_err(|_| Withheld::OptionsDoNotFit)
     }
 
+    #[inline]
     pub(crate) fn count_icmp_out(&mut self, icmp_type: u8) {
         self.counters.bump(Counter::IcmpOutMsgs);
         self.counters.bump_icmp_out(icmp_type);
@@ -86,11 +99,18 @@ impl Stack {
 }
 
 /// Appends an ICMP message with its checksum to a packet that has only a header.
-pub(crate) fn append_message(packet: &mut Packet, mut header: [u8; 8], body: &[u8]) {
+pub(crate) fn append_message(packet: &mut Packet, header: [u8; 8], body: &[u8]) {
+    append_summed(packet, header, body, None);
+}
+
+/// The same where the sum of the body may be known.
+#[inline]
+fn append_summed(packet: &mut Packet, mut header: [u8; 8], body: &[u8], body_sum: Option<Sum>) {
     header[2] = 0;
     header[3] = 0;
-    let sum = checksum::Sum::of(&header) + checksum::Sum::of(body);
+    let sum = Sum::of(&header) + body_sum.unwrap_or_else(|| Sum::of(body));
     [header[2], header[3]] = sum.checksum().to_be_bytes();
+    packet.octets.reserve(header.len() + body.len());
     packet.octets.extend_from_slice(&header);
     packet.octets.extend_from_slice(body);
 }

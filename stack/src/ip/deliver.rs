@@ -12,6 +12,7 @@ use crate::wire::Protocol;
 
 impl Stack {
     /// Gives a datagram to whoever is here for it. RFC 1122 §3.2.1, §3.3.2.
+    #[inline(always)]
     pub(crate) fn deliver_local<S: Sink>(
         &mut self,
         packet: &mut Packet,

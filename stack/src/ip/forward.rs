@@ -14,6 +14,7 @@ use crate::wire::Ipv4Edit;
 
 impl Stack {
     /// Sends a datagram of others on.
+    #[inline]
     pub(crate) fn forward<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<Outcome, Refusal> {
         let Some(route) = packet.route else { return Err(DropReason::OutputNoRoute.into()) };
         if !packet.link.is_host() {
@@ -60,6 +61,7 @@ impl Stack {
         Ok(self.deliver_router_alert(packet, sink).then_some(Outcome::Delivered))
     }
 
+    #[inline]
     fn check_strict_route(&self, packet: &Packet, route: &Route) -> Result<(), Refusal> {
         let is_strict = packet.options.source_route.is_some_and(|source_route| source_route.is_strict);
         if is_strict && route.gateway.is_some() {
@@ -69,6 +71,7 @@ impl Stack {
     }
 
     /// RFC 1191 §4: what is too big and must not be fragmented is refused, and the source told the MTU.
+    #[inline]
     fn check_size(&self, packet: &Packet, route: &Route) -> Result<(), Refusal> {
         if !packet.dont_fragment() {
             return Ok(());
@@ -97,6 +100,7 @@ impl Stack {
     }
 
     /// Completes the options: addresses of the outgoing interface, the next hop of a source route.
+    #[inline]
     fn forward_options(&mut self, packet: &mut Packet, route: &Route) {
         let header_len = packet.header_len();
         if header_len > 20

@@ -58,15 +58,16 @@ impl Identifications {
         extra: impl FnOnce(u32) -> u32,
     ) -> u16 {
         let flow = u64::from(destination.to_bits()) << 32 | u64::from(source.to_bits());
-        let at = mix(mix(flow ^ self.seed) ^ u64::from(u8::from(protocol)));
-        let Some(bucket) = self.buckets.get_mut(at as usize % BUCKETS) else { return 0 };
+        let at =
+            spread(flow ^ self.seed, u64::from(u8::from(protocol)) ^ self.seed.rotate_left(32)) % BUCKETS;
+        let Some(bucket) = self.buckets.get_mut(at) else { return 0 };
         let now = now.jiffies() as u32;
         let elapsed = now.wrapping_sub(bucket.used);
         if elapsed != 0 {
             bucket.used = now;
             bucket.count = bucket.count.wrapping_add(extra(elapsed).min(elapsed - 1));
         }
-        let start = mix(self.seed.wrapping_add(at % BUCKETS as u64)) as u16;
+        let start = spread(self.seed, at as u64) as u16;
         let first = start.wrapping_add(bucket.count as u16);
         bucket.count = bucket.count.wrapping_add(u32::from(count));
         first
@@ -78,12 +79,10 @@ impl Identifications {
     }
 }
 
-/// Spreads the bits of `value`: the finalizer of SplitMix64.
-const fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
+/// Spreads the bits of two numbers: the halves of their product, each first made unlike zero.
+const fn spread(first: u64, second: u64) -> usize {
+    let product = (first ^ 0x9e37_79b9_7f4a_7c15) as u128 * (second ^ 0xbf58_476d_1ce4_e5b9) as u128;
+    (product as u64 ^ (product >> 64) as u64) as usize
 }
 
 #[cfg(test)]

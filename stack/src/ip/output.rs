@@ -16,8 +16,8 @@ use crate::outcome::{Notice, Refusal};
 use crate::packet::{Packet, PacketLink};
 use crate::sink::{LinkDestination, Sink};
 use crate::stack::{Passage, Stack};
-use crate::wire::ipv4::OptionOctets;
-use crate::wire::{Ipv4Header, Ipv4View, Protocol};
+use crate::wire::ipv4::HEADER_LEN;
+use crate::wire::{Ipv4Header, Ipv4View, Protocol, Sum};
 
 /// What a datagram made here says in its header besides addresses and lengths.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,7 @@ pub(crate) enum IdentificationChoice {
 
 impl Stack {
     /// A packet with a header for `route` and room for `payload_len` octets behind it, which the caller appends.
+    #[inline(always)]
     pub(crate) fn make_packet(
         &mut self,
         way: &OutputRoute,
@@ -48,27 +49,28 @@ impl Stack {
         options: &EchoedOptions,
         payload_len: usize,
     ) -> Packet {
-        let mut header = Ipv4Header {
+        let identification = match choice.identification {
+            IdentificationChoice::Given(identification) => identification,
+            IdentificationChoice::Hashed => self.next_identification(way, choice),
+        };
+        let header = Ipv4Header {
             tos: choice.tos,
+            total_length: u16::try_from(HEADER_LEN + options.len() + payload_len).unwrap_or(u16::MAX),
+            identification,
             dont_fragment: choice.dont_fragment,
             ttl: choice.ttl.unwrap_or_else(|| self.ttl_for(&way.route)),
             protocol: choice.protocol,
             source: way.source,
             destination: way.destination,
-            options: OptionOctets::new(options.octets()).unwrap_or_default(),
             ..Ipv4Header::default()
         };
-        header.total_length = u16::try_from(header.header_len() + payload_len).unwrap_or(u16::MAX);
-        header.identification = match choice.identification {
-            IdentificationChoice::Given(identification) => identification,
-            IdentificationChoice::Hashed => self.next_identification(way, choice),
-        };
         let mut octets = self.take_buffer();
-        octets.resize(header.header_len(), 0);
-        header.write_with_checksum(&mut octets);
+        octets.extend_from_slice(&with_options(header.fixed(), options.octets()));
+        octets.extend_from_slice(options.octets());
         Packet { octets, route: Some(way.route), link: PacketLink::Made, ..Packet::default() }
     }
 
+    #[inline]
     fn next_identification(&mut self, way: &OutputRoute, choice: &HeaderChoice) -> u16 {
         if choice.dont_fragment && self.config.departures.atomic_identification_is_free {
             return 0;
@@ -79,6 +81,7 @@ impl Stack {
     }
 
     /// TTL of datagrams that have no other wish. RFC 1122 §3.2.1.7, §4.1.4.
+    #[inline]
     pub(crate) fn ttl_for(&self, route: &Route) -> u8 {
         if route.kind == RouteKind::Multicast {
             return 1;
@@ -87,6 +90,7 @@ impl Stack {
     }
 
     /// Sends a datagram that was made here.
+    #[inline]
     pub(crate) fn output_own<S: Sink>(&mut self, mut packet: Packet, sink: &mut S) -> Result<(), Refusal> {
         self.counters.bump(Counter::IpOutRequests);
         let result = self.output_own_packet(&mut packet, sink);
@@ -108,6 +112,7 @@ impl Stack {
         self.output_own_packet(packet, sink)
     }
 
+    #[inline]
     fn output_own_packet<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), Refusal> {
         let destination = packet.destination();
         if self.run_hook(Hook::LocalOut, packet, sink)? == Passage::Ends {
@@ -131,6 +136,7 @@ impl Stack {
     }
 
     /// Sends a datagram, forwarded or made here, whose header is complete and whose route is known.
+    #[inline]
     pub(crate) fn output<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), Refusal> {
         let Some(route) = packet.route else { return Err(DropReason::OutputNoRoute.into()) };
         if route.loops_back && !packet.no_loop_back {
@@ -154,6 +160,7 @@ impl Stack {
     }
 
     /// The largest datagram that goes out unfragmented.
+    #[inline]
     fn mtu_for(&self, packet: &Packet, route: &Route) -> usize {
         let mtu = if route.disposition == Disposition::Forward {
             route.forward_mtu(self.config.sysctls.ip_forward_use_pmtu != 0)
@@ -213,6 +220,7 @@ impl Stack {
     }
 
     /// Gives a datagram that fits to its link, or to this system itself.
+    #[inline]
     fn hand_to_link<S: Sink>(&mut self, packet: &mut Packet, route: &Route, sink: &mut S) {
         let len = packet.octets.len() as u64;
         self.counters.bump(Counter::IpOutTransmits);
@@ -257,4 +265,17 @@ impl Stack {
         packet.reassembled = None;
         self.backlog.push_back(packet);
     }
+}
+
+/// The fixed part of a header over `options`, a multiple of 4 octets and at most 40: with their length, and with the
+/// checksum of both.
+#[inline]
+fn with_options(mut fixed: [u8; HEADER_LEN], options: &[u8]) -> [u8; HEADER_LEN] {
+    fixed[0] = 0x40 | ((HEADER_LEN + options.len()) / 4) as u8;
+    let mut sum = Sum::of_header(&fixed);
+    if !options.is_empty() {
+        sum = sum + Sum::of(options);
+    }
+    [fixed[10], fixed[11]] = sum.checksum().to_be_bytes();
+    fixed
 }

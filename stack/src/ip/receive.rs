@@ -20,11 +20,15 @@ impl Stack {
     /// Takes a datagram through the whole stack; what is to be looped back waits in the backlog.
     pub(crate) fn process<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Outcome {
         match self.receive_datagram(packet, sink) {
+            // Spelled out, the common ones are written afresh instead of copied.
+            Ok(Outcome::Delivered) => Outcome::Delivered,
+            Ok(Outcome::Forwarded) => Outcome::Forwarded,
             Ok(outcome) => outcome,
             Err(refusal) => self.refuse(packet, refusal, sink),
         }
     }
 
+    #[inline(always)]
     fn receive_datagram<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<Outcome, Refusal> {
         self.check_addressee(packet)?; // RFC 1122 §2.5
         self.count_received(packet);
@@ -32,13 +36,15 @@ impl Stack {
         if self.run_hook(Hook::Prerouting, packet, sink)? == Passage::Ends {
             return Ok(Outcome::Stolen);
         }
-        let route = self.route_received(packet, sink)?; // RFC 1122 §3.2.1.3, RFC 1812 §5.3.7
+        self.route_received(packet, sink)?; // RFC 1122 §3.2.1.3, RFC 1812 §5.3.7
         if packet.header_len() > 20 {
             self.receive_options(packet, sink)?; // RFC 1122 §3.2.1.8
         }
-        let route = packet.route.unwrap_or(route);
-        self.check_link_multicast(packet, &route)?; // RFC 1122 §3.3.6
-        match route.disposition {
+        let Some(Route { kind, disposition, .. }) = packet.route else {
+            return Err(DropReason::OutputNoRoute.into());
+        };
+        self.check_link_multicast(packet, kind)?; // RFC 1122 §3.3.6
+        match disposition {
             Disposition::Deliver | Disposition::Output => self.deliver_local(packet, sink),
             Disposition::Forward => self.forward(packet, sink),
             Disposition::Refuse(error) => Ok(self.refuse_by_route(packet, error, sink)),
@@ -46,6 +52,7 @@ impl Stack {
     }
 
     /// RFC 1122 §2.5: what is addressed to another station is not for this one, and no counter of IP sees it.
+    #[inline]
     fn check_addressee(&self, packet: &Packet) -> Result<(), DropReason> {
         match packet.link {
             PacketLink::Frame(LinkClass::Otherhost) => Err(DropReason::OtherHost),
@@ -53,12 +60,14 @@ impl Stack {
         }
     }
 
+    #[inline]
     fn count_received(&mut self, packet: &Packet) {
         self.counters.bump(Counter::IpInReceives);
         self.counters.add(Counter::IpExtInOctets, packet.octets.len() as u64);
     }
 
     /// Whether it is an IPv4 datagram, all of it there; padding is cut off. RFC 1122 §3.2.1.1, §3.2.1.2.
+    #[inline]
     fn validate(&mut self, packet: &mut Packet) -> Result<(), DropReason> {
         let octets = &mut packet.octets;
         let Some((fixed, rest)) = octets.split_first_chunk::<20>() else {
@@ -90,17 +99,24 @@ impl Stack {
     }
 
     /// Finds the way; what this system sent to itself has it already.
-    fn route_received<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<Route, DropReason> {
-        if let Some(route) = packet.route {
-            return Ok(route);
+    #[inline(always)]
+    fn route_received<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), DropReason> {
+        if packet.route.is_some() {
+            return Ok(());
         }
-        let route = self.router.route_input(&self.input_query(packet, packet.destination()))?;
-        packet.route = Some(route);
-        self.log(sink, "route", "RFC 1812 §5.2.4", || Detail::Text(route_text(&route)));
-        Ok(route)
+        let query = self.input_query(packet, packet.destination());
+        let route = packet.route.insert(Route::DELIVERY);
+        if let Err(reason) = self.router.route_input_into(&query, route) {
+            packet.route = None;
+            return Err(reason);
+        }
+        let text = route_text(route);
+        self.log(sink, "route", "RFC 1812 §5.2.4", || Detail::Text(text));
+        Ok(())
     }
 
     /// The question to the router about `packet` if it went to `destination`.
+    #[inline]
     pub(crate) fn input_query(&self, packet: &Packet, destination: Ipv4Addr) -> InputQuery {
         InputQuery {
             source: packet.source(),
@@ -112,9 +128,10 @@ impl Stack {
     }
 
     /// Counts multicasts and broadcasts; unicast must not come in a link-layer multicast where that is forbidden.
-    fn check_link_multicast(&mut self, packet: &Packet, route: &Route) -> Result<(), DropReason> {
+    #[inline]
+    fn check_link_multicast(&mut self, packet: &Packet, kind: RouteKind) -> Result<(), DropReason> {
         let len = packet.octets.len() as u64;
-        match route.kind {
+        match kind {
             RouteKind::Multicast => {
                 self.counters.bump(Counter::IpExtInMcastPkts);
                 self.counters.add(Counter::IpExtInMcastOctets, len);

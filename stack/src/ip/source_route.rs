@@ -72,6 +72,7 @@ impl Stack {
 
     /// The address of this system that the source of `packet` would know: the destination of a unicast datagram that
     /// is for this system, else the one this system would use towards the source.
+    #[inline]
     pub(crate) fn own_address_towards_source(&self, packet: &Packet) -> Ipv4Addr {
         match packet.route {
             Some(route) if route.kind == RouteKind::Local => packet.destination(),

@@ -187,6 +187,12 @@ impl<'a> IcmpView<'a> {
         }
     }
 
+    /// The first 8 octets.
+    #[inline]
+    pub const fn header(&self) -> &'a [u8; HEADER_LEN] {
+        self.header
+    }
+
     /// Type.
     #[inline]
     pub fn icmp_type(&self) -> IcmpType {

@@ -52,7 +52,7 @@ impl Stack {
             Ok(device) => (message.code(), status_of(device)),
         };
         let header = [EXTENDED_ECHO_REPLY, code, 0, 0, a, b, sequence, status];
-        self.send_reply(packet, &Reply { header, body: message.body() }, sink);
+        self.send_reply(packet, &Reply { header, body: message.body(), body_sum: None }, sink);
         Ok(Outcome::Delivered)
     }
 

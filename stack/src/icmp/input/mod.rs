@@ -23,6 +23,7 @@ const HIGHEST_KNOWN_TYPE: u8 = 18;
 
 impl Stack {
     /// Takes in an ICMP message that is for this system.
+    #[inline(always)]
     pub(crate) fn input_icmp<S: Sink>(
         &mut self,
         packet: &mut Packet,

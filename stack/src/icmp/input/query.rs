@@ -6,13 +6,14 @@ use crate::outcome::Outcome;
 use crate::packet::Packet;
 use crate::sink::Sink;
 use crate::stack::Stack;
-use crate::wire::IcmpView;
+use crate::wire::{IcmpView, Sum};
 
 const ECHO_REPLY: u8 = 0;
 const TIMESTAMP_REPLY: u8 = 14;
 
 impl Stack {
     /// Answers an echo request with the same data. RFC 792 "Echo or Echo Reply Message", RFC 1122 §3.2.2.6.
+    #[inline(always)]
     pub(super) fn answer_echo<S: Sink>(
         &mut self,
         packet: &Packet,
@@ -22,8 +23,12 @@ impl Stack {
         if self.config.sysctls.icmp_echo_ignore_all == 0 {
             let code = if self.config.departures.reply_code_is_zero { 0 } else { message.code() };
             let [a, b, c, d] = message.word().to_be_bytes();
-            let reply = Reply { header: [ECHO_REPLY, code, 0, 0, a, b, c, d], body: message.body() };
-            self.send_reply(packet, &reply, sink);
+            let header = [ECHO_REPLY, code, 0, 0, a, b, c, d];
+            // The request is intact, so what its header lacks is the sum of the body. Beside a header of zeros the two
+            // ways to write zero would tell.
+            let is_derivable = header != [0; 8];
+            let body_sum = is_derivable.then(|| Sum::of(message.header()).rest_of_intact());
+            self.send_reply(packet, &Reply { header, body: message.body(), body_sum }, sink);
         }
         Outcome::Delivered
     }
@@ -51,7 +56,7 @@ impl Stack {
             *stamp = value;
         }
         let [a, b, c, d] = message.word().to_be_bytes();
-        let reply = Reply { header: [TIMESTAMP_REPLY, 0, 0, 0, a, b, c, d], body: &body };
+        let reply = Reply { header: [TIMESTAMP_REPLY, 0, 0, 0, a, b, c, d], body: &body, body_sum: None };
         self.send_reply(packet, &reply, sink);
         Ok(Outcome::Delivered)
     }

@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use super::Route;
 use crate::address::Prefix;
 use crate::config::{RouteKind, RouteTable, Scope};
 use crate::interface::InterfaceId;
@@ -37,6 +38,23 @@ pub(crate) struct Entry {
     pub(crate) mtu_locked: bool,
     /// TTL.
     pub(crate) hoplimit: Option<u8>,
+    /// What all this comes to.
+    pub(crate) ways: Ways,
+}
+
+/// What an entry says of datagrams, learned things apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ways {
+    /// Of one that came in.
+    pub(crate) inward: Route,
+    /// Of one that was made here.
+    pub(crate) outward: Route,
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self { inward: Route::DELIVERY, outward: Route::DELIVERY }
+    }
 }
 
 /// The entries of one prefix length: a range of [`Table::entries`], sorted by network.
@@ -53,6 +71,21 @@ pub(crate) struct Table {
     /// Longest prefix first, then by network, table, metric and age.
     entries: Vec<Entry>,
     groups: Vec<Group>,
+    /// First addresses of the ranges in which the same entry wins, [`ordered`] and ascending from 0.0.0.0.
+    ranges: Vec<i32>,
+    /// The winner of each range; [`NO_ENTRY`] where there is none.
+    winners: Vec<u32>,
+}
+
+/// No position in [`Table::entries`].
+const NO_ENTRY: u32 = u32::MAX;
+/// Up to so many ranges are not searched but counted.
+const FEW: usize = 48;
+
+/// An address as a signed number in the same order: vector instructions compare no others.
+#[inline]
+const fn ordered(address: u32) -> i32 {
+    (address ^ 1 << 31) as i32
 }
 
 impl Table {
@@ -67,7 +100,25 @@ impl Table {
                 _ => groups.push(Group { mask: entry.to.mask(), start: position, end: position + 1 }),
             }
         }
-        Self { entries, groups }
+        Self { entries, groups, ..Self::default() }
+    }
+
+    /// Finds out once and for all which entry wins where, so that [`Table::lookup`] is one search among few numbers.
+    pub(crate) fn settle(&mut self) {
+        let bounds = |entry: &Entry| {
+            let first = entry.to.network().to_bits();
+            [Some(first), (first | !entry.to.mask()).checked_add(1)]
+        };
+        let mut ranges: Vec<u32> = self.entries.iter().flat_map(bounds).flatten().collect();
+        ranges.push(0);
+        ranges.sort_unstable();
+        ranges.dedup();
+        let winner = |first: &u32| {
+            let position = self.position_where(Ipv4Addr::from_bits(*first), |_| true);
+            position.and_then(|position| u32::try_from(position).ok()).unwrap_or(NO_ENTRY)
+        };
+        self.winners = ranges.iter().map(winner).collect();
+        self.ranges = ranges.into_iter().map(ordered).collect();
     }
 
     /// All entries.
@@ -83,31 +134,49 @@ impl Table {
     /// The best route to `destination`.
     #[inline]
     pub(crate) fn lookup(&self, destination: Ipv4Addr) -> Option<&Entry> {
+        let sought = ordered(destination.to_bits());
+        let following = if self.ranges.len() <= FEW {
+            // Counting them all has no step that waits for the one before.
+            self.ranges.iter().map(|first| u32::from(*first <= sought)).sum::<u32>() as usize
+        } else {
+            self.ranges.partition_point(|first| *first <= sought)
+        };
+        match following.checked_sub(1).and_then(|range| self.winners.get(range)) {
+            Some(winner) => self.entries.get(*winner as usize),
+            None => self.lookup_unsettled(destination),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lookup_unsettled(&self, destination: Ipv4Addr) -> Option<&Entry> {
         self.lookup_where(destination, |_| true)
     }
 
     /// The best route to `destination` among those that `admits` lets pass.
-    #[inline]
     pub(crate) fn lookup_where(
         &self,
         destination: Ipv4Addr,
-        mut admits: impl FnMut(&Entry) -> bool,
+        admits: impl FnMut(&Entry) -> bool,
     ) -> Option<&Entry> {
-        for group in &self.groups {
+        self.entries.get(self.position_where(destination, admits)?)
+    }
+
+    fn position_where(&self, destination: Ipv4Addr, mut admits: impl FnMut(&Entry) -> bool) -> Option<usize> {
+        self.groups.iter().find_map(|group| {
             let network = Ipv4Addr::from_bits(destination.to_bits() & group.mask);
-            let entries = self.entries.get(group.start..group.end).unwrap_or(&[]);
+            let entries = self.entries.get(group.start..group.end)?;
             let first = entries.partition_point(|entry| entry.to.address < network);
             let same = entries.iter().skip(first).take_while(|entry| entry.to.address == network);
-            if let Some(entry) = same.into_iter().find(|entry| admits(entry)) {
-                return Some(entry);
-            }
-        }
-        None
+            let found = same.into_iter().position(&mut admits)?;
+            Some(group.start + first + found)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use quickcheck::quickcheck;
     use rstest::rstest;
     use std::vec;
 
@@ -127,6 +196,7 @@ mod tests {
             mtu: 0,
             mtu_locked: false,
             hoplimit: None,
+            ways: Ways::default(),
         }
     }
 
@@ -136,7 +206,7 @@ mod tests {
     #[case::oldest_of_equals([10, 1, 0, 1], Some(4))]
     #[case::default([8, 8, 8, 8], Some(6))]
     fn longest_prefix_then_metric_then_age(#[case] destination: [u8; 4], #[case] expected: Option<u16>) {
-        let table = Table::new(vec![
+        let mut table = Table::new(vec![
             entry([10, 0, 0, 0], 24, 9, 2),
             entry([10, 0, 0, 0], 24, 1, 3),
             entry([10, 0, 0, 7], 32, 0, 1),
@@ -145,6 +215,26 @@ mod tests {
             entry([0, 0, 0, 0], 0, 0, 6),
         ]);
         assert_eq!(table.lookup(destination.into()).map(|entry| entry.outgoing.0), expected);
+        table.settle();
+        assert_eq!(table.lookup(destination.into()).map(|entry| entry.outgoing.0), expected);
+    }
+
+    quickcheck! {
+        fn a_settled_table_finds_what_the_search_by_prefix_finds(routes: Vec<(u32, u8, u8)>, at: Vec<u32>) -> bool {
+            let entries = routes.iter().enumerate().map(|(position, (network, length, metric))| {
+                // Few networks, so that prefixes lie inside each other and the ends of the space are reached.
+                let network = network & 0x8000_0003 | (network & 4) << 26;
+                let prefix = Prefix::new(network.into(), length % 33);
+                entry(prefix.network().octets(), length % 33, u32::from(metric % 2), position as u16)
+            });
+            let mut table = Table::new(entries.collect());
+            table.settle();
+            let edges = [0, 1, 3, 4, 1 << 31, (1 << 31) - 1, u32::MAX];
+            at.into_iter().chain(edges).map(Ipv4Addr::from_bits).all(|destination| {
+                let wanted = table.lookup_where(destination, |_| true).map(|entry| entry.outgoing);
+                table.lookup(destination).map(|entry| entry.outgoing) == wanted
+            })
+        }
     }
 
     #[test]

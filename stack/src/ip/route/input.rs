@@ -26,16 +26,26 @@ pub(crate) struct InputQuery {
 impl Router {
     /// The way of a datagram that came in, or why its addresses may not be. RFC 1122 §3.2.1.3, RFC 1812 §5.3.7.
     pub(crate) fn route_input(&self, query: &InputQuery) -> Result<Route, DropReason> {
+        let mut route = Route::DELIVERY;
+        self.route_input_into(query, &mut route)?;
+        Ok(route)
+    }
+
+    /// The same, written to where it is to stand.
+    #[inline]
+    pub(crate) fn route_input_into(&self, query: &InputQuery, route: &mut Route) -> Result<(), DropReason> {
         let device = self.device(query.incoming).ok_or(DropReason::InterfaceDown)?;
         let InputQuery { source, destination, .. } = *query;
         if destination.is_multicast() {
-            return self.route_multicast(query, device);
+            *route = self.route_multicast(query, device)?;
+            return Ok(());
         }
         check_source_class(source)?;
         if address::is_limited_broadcast(destination)
             || (source.is_unspecified() && destination.is_unspecified())
         {
-            return self.route_broadcast(query);
+            *route = self.route_broadcast(query)?;
+            return Ok(());
         }
         if source.is_unspecified() {
             return Err(DropReason::SourceIsZero);
@@ -45,36 +55,48 @@ impl Router {
         }
         check_loopback_addresses(source, destination, device)?;
         self.check_departed_source(source)?;
-        self.route_by_table(query, device)
+        self.route_by_table(query, device, route)
     }
 
-    fn route_by_table(&self, query: &InputQuery, device: &Device) -> Result<Route, DropReason> {
+    #[inline]
+    fn route_by_table(
+        &self,
+        query: &InputQuery,
+        device: &Device,
+        route: &mut Route,
+    ) -> Result<(), DropReason> {
         let entry = match self.lookup(query.destination) {
             Ok(entry) => entry,
-            Err(error) if device.policy.forwarding => return Ok(self.refusal(error)),
-            Err(_) => return Ok(self.refusal(RouteError::HostUnreachable)),
+            Err(error) => {
+                let forwards = device.policy.forwarding;
+                *route = self.refusal(if forwards { error } else { RouteError::HostUnreachable });
+                return Ok(());
+            }
         };
         match entry.kind {
-            RouteKind::Broadcast if !device.policy.bc_forwarding => self.route_broadcast(query),
+            RouteKind::Broadcast if !device.policy.bc_forwarding => *route = self.route_broadcast(query)?,
             RouteKind::Local => {
                 self.validate_source(query, None)?;
-                Ok(self.resolve(entry, query.destination, Disposition::Deliver, query.now))
+                self.resolve(&entry.ways.inward, query.destination, query.now, route);
+            }
+            RouteKind::Unicast if !device.policy.forwarding => {
+                *route = self.refusal(RouteError::HostUnreachable);
             }
             RouteKind::Unicast | RouteKind::Broadcast => {
-                if entry.kind == RouteKind::Unicast && !device.policy.forwarding {
-                    return Ok(self.refusal(RouteError::HostUnreachable));
-                }
                 let is_neighbor = self.validate_source(query, Some(entry.outgoing))?;
-                let mut route = self.resolve(entry, query.destination, Disposition::Forward, query.now);
-                route.redirects = is_neighbor
+                self.resolve(&entry.ways.inward, query.destination, query.now, route);
+                let redirects = is_neighbor
                     && entry.outgoing == query.incoming
                     && device.policy.send_redirects
                     && (device.policy.shared_media || device.is_on_link(query.source, entry.gateway));
-                Ok(route)
+                if redirects {
+                    route.redirects = true;
+                }
             }
-            _ if device.policy.forwarding => Err(DropReason::DestinationRouteNotUnicast),
-            _ => Ok(self.refusal(RouteError::HostUnreachable)),
+            _ if device.policy.forwarding => return Err(DropReason::DestinationRouteNotUnicast),
+            _ => *route = self.refusal(RouteError::HostUnreachable),
         }
+        Ok(())
     }
 
     fn route_multicast(&self, query: &InputQuery, device: &Device) -> Result<Route, DropReason> {
@@ -105,20 +127,7 @@ impl Router {
     }
 
     fn delivery(&self, kind: RouteKind) -> Route {
-        Route {
-            kind,
-            disposition: Disposition::Deliver,
-            outgoing: InterfaceId::LOOPBACK,
-            gateway: None,
-            source: Ipv4Addr::UNSPECIFIED,
-            device_mtu: super::MAX_MTU,
-            mtu_metric: 0,
-            learned_mtu: 0,
-            mtu_locked: false,
-            hoplimit: None,
-            redirects: false,
-            loops_back: false,
-        }
+        Route { kind, ..Route::DELIVERY }
     }
 
     fn refusal(&self, error: RouteError) -> Route {

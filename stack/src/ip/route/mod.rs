@@ -103,6 +103,22 @@ pub struct Route {
 }
 
 impl Route {
+    /// Delivery to this system, as of what has no route of its own in the tables.
+    pub(crate) const DELIVERY: Self = Self {
+        kind: RouteKind::Local,
+        disposition: Disposition::Deliver,
+        outgoing: InterfaceId::LOOPBACK,
+        gateway: None,
+        source: Ipv4Addr::UNSPECIFIED,
+        device_mtu: MAX_MTU,
+        mtu_metric: 0,
+        learned_mtu: 0,
+        mtu_locked: false,
+        hoplimit: None,
+        redirects: false,
+        loops_back: false,
+    };
+
     /// Largest datagram of our own, in octets.
     #[inline]
     pub fn mtu(&self) -> u32 {
@@ -146,6 +162,7 @@ pub struct Router {
 
 impl Router {
     /// An interface.
+    #[inline]
     pub fn device(&self, id: InterfaceId) -> Option<&Device> {
         self.devices.get(id.index())
     }
@@ -218,7 +235,7 @@ impl Router {
     /// The best route to `destination`, or why there is none.
     #[inline]
     fn lookup(&self, destination: Ipv4Addr) -> Result<&Entry, RouteError> {
-        self.lookup_where(destination, |_| true)
+        usable(self.table.lookup(destination))
     }
 
     /// The same among routes that `admits` lets pass.
@@ -227,14 +244,7 @@ impl Router {
         destination: Ipv4Addr,
         admits: impl FnMut(&Entry) -> bool,
     ) -> Result<&Entry, RouteError> {
-        let entry = self.table.lookup_where(destination, admits).ok_or(RouteError::Unreachable)?;
-        match entry.kind {
-            RouteKind::Throw => Err(RouteError::Unreachable),
-            RouteKind::Unreachable => Err(RouteError::HostUnreachable),
-            RouteKind::Prohibit => Err(RouteError::Prohibited),
-            RouteKind::Blackhole => Err(RouteError::Blackhole),
-            _ => Ok(entry),
-        }
+        usable(self.table.lookup_where(destination, admits))
     }
 
     /// What was learned about `destination`.
@@ -243,27 +253,30 @@ impl Router {
         self.exceptions.lookup(destination, now)
     }
 
-    /// The route that `entry` makes for `destination`, with what was learned about that.
-    fn resolve(&self, entry: &Entry, destination: Ipv4Addr, disposition: Disposition, now: Instant) -> Route {
-        let mut route = Route {
-            kind: entry.kind,
-            disposition,
-            outgoing: entry.outgoing,
-            gateway: entry.gateway,
-            source: entry.source,
-            device_mtu: self.device(entry.outgoing).map_or(MAX_MTU, |device| device.mtu),
-            mtu_metric: entry.mtu,
-            learned_mtu: 0,
-            mtu_locked: entry.mtu_locked,
-            hoplimit: entry.hoplimit,
-            redirects: false,
-            loops_back: false,
-        };
+    /// Writes to `route` what `of_table` is for `destination`, with what was learned about that.
+    ///
+    /// Routes are copied as a whole from the table to where they are to stand: a copy of what was just put together
+    /// field by field would have to wait for the fields to reach memory.
+    #[inline]
+    fn resolve(&self, of_table: &Route, destination: Ipv4Addr, now: Instant, route: &mut Route) {
+        *route = *of_table;
         if let Some(exception) = self.exception(destination, now) {
             route.learned_mtu = exception.mtu;
             route.mtu_locked |= exception.locked;
             route.gateway = exception.gateway.or(route.gateway);
         }
-        route
+    }
+}
+
+/// A route that can be taken, or why there is none.
+#[inline]
+fn usable(found: Option<&Entry>) -> Result<&Entry, RouteError> {
+    let entry = found.ok_or(RouteError::Unreachable)?;
+    match entry.kind {
+        RouteKind::Throw => Err(RouteError::Unreachable),
+        RouteKind::Unreachable => Err(RouteError::HostUnreachable),
+        RouteKind::Prohibit => Err(RouteError::Prohibited),
+        RouteKind::Blackhole => Err(RouteError::Blackhole),
+        _ => Ok(entry),
     }
 }

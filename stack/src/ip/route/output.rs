@@ -19,6 +19,12 @@ pub(crate) struct OutputRoute {
     pub(crate) destination: Ipv4Addr,
 }
 
+impl OutputRoute {
+    /// To be written over.
+    pub(crate) const NOWHERE: Self =
+        Self { route: Route::DELIVERY, source: Ipv4Addr::UNSPECIFIED, destination: Ipv4Addr::UNSPECIFIED };
+}
+
 impl Router {
     /// The way to `destination`, from `source` if that is not 0.0.0.0.
     pub(crate) fn route_output(
@@ -27,6 +33,20 @@ impl Router {
         source: Ipv4Addr,
         now: Instant,
     ) -> Result<OutputRoute, RouteError> {
+        let mut way = OutputRoute::NOWHERE;
+        self.route_output_into(destination, source, now, &mut way)?;
+        Ok(way)
+    }
+
+    /// The same, written to where it is to stand.
+    #[inline]
+    pub(crate) fn route_output_into(
+        &self,
+        destination: Ipv4Addr,
+        source: Ipv4Addr,
+        now: Instant,
+        way: &mut OutputRoute,
+    ) -> Result<(), RouteError> {
         if !source.is_unspecified() {
             let impossible = source.is_multicast() || address::is_limited_broadcast(source);
             if impossible || !(self.is_own(source) || self.is_local(source)) {
@@ -34,30 +54,28 @@ impl Router {
             }
         }
         if destination.is_unspecified() {
-            return self.route_to_self(source, now);
+            *way = self.route_to_self(source, now)?;
+            return Ok(());
         }
         let entry = self.lookup(destination)?;
-        let mut route = self.resolve(entry, destination, Disposition::Output, now);
-        let mut source = source;
+        self.resolve(&entry.ways.outward, destination, now, &mut way.route);
+        way.destination = destination;
         if entry.kind == RouteKind::Local {
-            if source.is_unspecified() {
-                source = entry.given_source.unwrap_or(destination);
-            }
-            self.turn_inward(&mut route);
-        } else {
-            if source.is_unspecified() {
-                source = entry.source;
-            }
-            self.classify(&mut route, destination);
-            self.check_loopback_source(source, &route)?;
+            way.source =
+                if source.is_unspecified() { entry.given_source.unwrap_or(destination) } else { source };
+            self.turn_inward(&mut way.route);
+            return Ok(());
         }
-        Ok(OutputRoute { route, source, destination })
+        way.source = if source.is_unspecified() { entry.source } else { source };
+        self.classify(&mut way.route, destination);
+        self.check_loopback_source(way.source, &way.route)
     }
 
     /// 0.0.0.0 as a destination is this system.
     fn route_to_self(&self, source: Ipv4Addr, now: Instant) -> Result<OutputRoute, RouteError> {
         let own = if source.is_unspecified() { Ipv4Addr::LOCALHOST } else { source };
-        let mut found = self.lookup(own).map(|entry| self.resolve(entry, own, Disposition::Output, now))?;
+        let mut found = Route::DELIVERY;
+        self.resolve(&self.lookup(own)?.ways.outward, own, now, &mut found);
         self.turn_inward(&mut found);
         found.kind = RouteKind::Local;
         Ok(OutputRoute { route: found, source: own, destination: own })
@@ -71,6 +89,7 @@ impl Router {
     }
 
     /// Finds out about broadcasts and multicasts, which come back to this system where it wants them.
+    #[inline]
     fn classify(&self, route: &mut Route, destination: Ipv4Addr) {
         if address::is_limited_broadcast(destination) {
             route.kind = RouteKind::Broadcast;
@@ -93,6 +112,7 @@ impl Router {
     }
 
     /// RFC 1122 §3.2.1.3 (g): a datagram from 127.0.0.0/8 does not leave this system.
+    #[inline]
     fn check_loopback_source(&self, source: Ipv4Addr, route: &Route) -> Result<(), RouteError> {
         let may_leave = self
             .device(route.outgoing)
@@ -113,15 +133,8 @@ impl Router {
             kind: RouteKind::Unicast,
             disposition: Disposition::Output,
             outgoing: interface,
-            gateway: None,
-            source: Ipv4Addr::UNSPECIFIED,
             device_mtu: device.mtu,
-            mtu_metric: 0,
-            learned_mtu: 0,
-            mtu_locked: false,
-            hoplimit: None,
-            redirects: false,
-            loops_back: false,
+            ..Route::DELIVERY
         };
         self.classify(&mut route, destination);
         let source =

@@ -6,7 +6,8 @@ use core::net::Ipv4Addr;
 use super::Router;
 use super::device::Device;
 use super::exception::Exceptions;
-use super::fib::{Entry, Table};
+use super::fib::{Entry, Table, Ways};
+use super::{self as way, Disposition, MAX_MTU};
 use crate::address::Prefix;
 use crate::config::{Config, ConfigError, Route, RouteKind, RouteTable, Scope};
 use crate::interface::InterfaceId;
@@ -44,6 +45,8 @@ impl Router {
             router.install(route, config)?;
         }
         router.choose_sources();
+        router.complete_ways();
+        router.table.settle();
         Ok(router)
     }
 
@@ -100,6 +103,7 @@ impl Router {
             mtu: route.mtu.unwrap_or(0),
             mtu_locked: route.mtu_locked && route.mtu.is_some(),
             hoplimit: route.hoplimit.filter(|hops| *hops != 0),
+            ways: Ways::default(),
         }))
     }
 
@@ -120,6 +124,32 @@ impl Router {
         for (entry, source) in self.table.entries_mut().iter_mut().zip(sources) {
             entry.source = source;
         }
+    }
+
+    /// Spells out what each entry says of datagrams, which then only has to be copied.
+    fn complete_ways(&mut self) {
+        let ways: Vec<Ways> = self.table.entries().iter().map(|entry| self.ways_of(entry)).collect();
+        for (entry, ways) in self.table.entries_mut().iter_mut().zip(ways) {
+            entry.ways = ways;
+        }
+    }
+
+    fn ways_of(&self, entry: &Entry) -> Ways {
+        let outward = way::Route {
+            kind: entry.kind,
+            disposition: Disposition::Output,
+            outgoing: entry.outgoing,
+            gateway: entry.gateway,
+            source: entry.source,
+            device_mtu: self.device(entry.outgoing).map_or(MAX_MTU, |device| device.mtu),
+            mtu_metric: entry.mtu,
+            mtu_locked: entry.mtu_locked,
+            hoplimit: entry.hoplimit,
+            ..way::Route::DELIVERY
+        };
+        let disposition =
+            if entry.kind == RouteKind::Local { Disposition::Deliver } else { Disposition::Forward };
+        Ways { inward: way::Route { disposition, ..outward }, outward }
     }
 
     fn source_of(&self, entry: &Entry) -> Ipv4Addr {
@@ -148,6 +178,7 @@ fn add_connected(device: &Device, entries: &mut Vec<Entry>) {
             mtu: 0,
             mtu_locked: false,
             hoplimit: None,
+            ways: Ways::default(),
         };
         entries.push(entry(Prefix::host(prefix.address), RouteKind::Local, Scope::Host));
         let subnet = Prefix::new(prefix.network(), prefix.length);

@@ -13,6 +13,7 @@ use crate::ip::route::device::Device;
 impl Router {
     /// Accepts or refuses the source of a datagram that would leave by `outgoing`, or is for this system if that is
     /// `None`. Tells whether the source is known to be on the link it came from.
+    #[inline]
     pub(super) fn validate_source(
         &self,
         query: &InputQuery,

@@ -125,16 +125,7 @@ impl Ipv4Header {
     pub fn write(&self, buffer: &mut [u8]) -> Option<usize> {
         let len = self.header_len();
         let (fixed, options) = buffer.get_mut(..len)?.split_first_chunk_mut::<HEADER_LEN>()?;
-        fixed[0] = 0x40 | (len / 4) as u8;
-        fixed[1] = self.tos;
-        fixed[2..4].copy_from_slice(&self.total_length.to_be_bytes());
-        fixed[4..6].copy_from_slice(&self.identification.to_be_bytes());
-        fixed[6..8].copy_from_slice(&self.fragment_word().to_be_bytes());
-        fixed[8] = self.ttl;
-        fixed[9] = self.protocol.into();
-        fixed[10..12].copy_from_slice(&self.header_checksum.to_be_bytes());
-        fixed[12..16].copy_from_slice(&self.source.octets());
-        fixed[16..20].copy_from_slice(&self.destination.octets());
+        *fixed = self.fixed();
         options.copy_from_slice(self.options.as_slice());
         Some(len)
     }
@@ -144,6 +135,39 @@ impl Ipv4Header {
         let len = self.write(buffer)?;
         Ipv4Edit::new(buffer)?.rewrite_checksum();
         Some(len)
+    }
+
+    /// The header without its options, checksum as it is.
+    #[inline]
+    pub fn fixed(&self) -> [u8; HEADER_LEN] {
+        let [length_high, length_low] = self.total_length.to_be_bytes();
+        let [id_high, id_low] = self.identification.to_be_bytes();
+        let [fragment_high, fragment_low] = self.fragment_word().to_be_bytes();
+        let [sum_high, sum_low] = self.header_checksum.to_be_bytes();
+        let [s0, s1, s2, s3] = self.source.octets();
+        let [d0, d1, d2, d3] = self.destination.octets();
+        [
+            0x40 | (self.header_len() / 4) as u8,
+            self.tos,
+            length_high,
+            length_low,
+            id_high,
+            id_low,
+            fragment_high,
+            fragment_low,
+            self.ttl,
+            self.protocol.into(),
+            sum_high,
+            sum_low,
+            s0,
+            s1,
+            s2,
+            s3,
+            d0,
+            d1,
+            d2,
+            d3,
+        ]
     }
 
     /// Flags and fragment offset as one word.
