@@ -18,6 +18,8 @@ pub struct Expectation {
     pub by_profile: Vec<(Profile, Outlook)>,
     /// Whether it is passed over, not `unsupported`, where the DUT does not offer the dimension.
     pub if_offered: bool,
+    /// Whether it is a condition of the rest: a DUT that does not meet it cannot sit the case.
+    pub is_condition: bool,
 }
 
 /// What is expected in one dimension.
@@ -215,7 +217,7 @@ fn list<T: fmt::Display>(items: &[T], none: &str) -> String {
 impl Expectation {
     /// The same for every profile.
     pub fn new(outlook: Outlook) -> Self {
-        Self { outlook, by_profile: Vec::new(), if_offered: false }
+        Self { outlook, by_profile: Vec::new(), if_offered: false, is_condition: false }
     }
 
     /// What `profile` expects.

@@ -48,7 +48,8 @@
 //!   the step; `.or(clause, [p])`, `.or_silence(clause)`, `.may_answer(clause, p)` add ways to be right; `.never(p)` forbids;
 //!   `.some(p)` wants one among others. Then `.delivers(socket, data)`, `.reports(socket, "ECONNREFUSED")`,
 //!   `.counts("Ip.InHdrErrors", 1)`, `.tracks(entry(17).and(…))`, `.drops(["IP_CSUM"])` and `.law(…)` over all that was seen.
-//!   A step without expectation may bring anything.
+//!   A step without expectation may bring anything. `.provided()` makes the expectation just said a condition: a DUT that
+//!   does not meet it is `unsupported` (an error must be made at all before a rule can withhold it).
 //! * **Patterns** ([`pattern::seen`]) compare only the fields that are named, and the checksum of what they name:
 //!   `seen::unreachable(3).source(w.dut).quotes(&stimulus)`, `seen::forwarded(&stimulus)`. Write what the *clause* says, and
 //!   leave out what it does not: two correct stacks can differ. Expected octets come from the RFC and from the independent

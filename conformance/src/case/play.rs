@@ -151,13 +151,13 @@ impl Player<'_> {
         let action =
             self.action(&act.what).map_err(|what| numbered(Failure::new("missing", "a frame", what)))?;
         let offered = self.dut.dimensions();
-        let expectations: Vec<_> = act
+        let expectations: Vec<(&Outlook, bool)> = act
             .expectations
             .iter()
-            .map(|it| it.under(profile))
-            .filter(|it| offered.contains(it.dimension()))
+            .map(|it| (it.under(profile), it.is_condition))
+            .filter(|(outlook, _)| offered.contains(outlook.dimension()))
             .collect();
-        let wants = |dimension| expectations.iter().any(|it| it.dimension() == dimension);
+        let wants = |dimension| expectations.iter().any(|(it, _)| it.dimension() == dimension);
         let before = if wants(Dimension::Counters) { Some(self.counters()?) } else { None };
         let ends_early = wants_silence(&act.expectations, profile);
         let (step, observation) = self.step(action, act.at, ends_early)?;
@@ -168,12 +168,19 @@ impl Player<'_> {
         let table = if wants(Dimension::Conntrack) { Some(self.table()?) } else { None };
         let malformed = self.remember(&observation);
         let evidence = Evidence { history: &self.history, counters: moved.as_ref(), table: table.as_deref() };
-        let judged = malformed
-            .map_or(Ok(()), Err)
-            .and_then(|()| expectations.iter().try_for_each(|outlook| judge(outlook, &evidence)));
-        let expected = expectations.iter().map(ToString::to_string).collect();
-        self.played.log.push(Entry { step, expected, observation, failed: judged.is_err() });
-        judged.map_err(numbered)
+        let broken = expectations.iter().find_map(|(outlook, is_condition)| {
+            judge(outlook, &evidence).err().map(|failure| (failure, *is_condition))
+        });
+        let broken = malformed.map(|failure| (failure, false)).or(broken);
+        let expected = expectations.iter().map(|(outlook, _)| outlook.to_string()).collect();
+        self.played.log.push(Entry { step, expected, observation, failed: broken.is_some() });
+        match broken {
+            None => Ok(()),
+            Some((failure, false)) => Err(numbered(failure)),
+            Some((failure, true)) => {
+                Err(Verdict::Unsupported(format!("its condition is not met: {}", failure.expected)))
+            }
+        }
     }
 
     fn action(&self, what: &What) -> Result<Action, String> {

@@ -381,6 +381,17 @@ impl Script {
         self
     }
 
+    /// The expectation just said is a condition of the rest: a DUT that does not meet it is `unsupported`. For rules that
+    /// withhold what a DUT may never do at all; whether it must is for another case to say.
+    #[must_use]
+    pub fn provided(mut self) -> Self {
+        match self.last() {
+            Some(expectation) => expectation.is_condition = true,
+            None => self.mistakes.push("`provided` follows no expectation".to_owned()),
+        }
+        self
+    }
+
     fn last(&mut self) -> Option<&mut Expectation> {
         self.acts.last_mut().and_then(|act| act.expectations.last_mut())
     }

@@ -11,6 +11,7 @@ mod fuzz;
 mod inputs;
 mod interrupt;
 mod list;
+mod matrix;
 mod merge;
 mod output;
 mod progress;
@@ -48,6 +49,7 @@ enum Command {
     Run(run::Args),
     #[command(hide = true)]
     Agent(agent::Args),
+    Matrix(matrix::Args),
     Coverage(coverage::Args),
 }
 
@@ -79,6 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Coverage(args) => coverage::run(&args),
     };
     outcome.map_or_else(

@@ -8,6 +8,7 @@ pub mod dissect;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod matrix;
 pub mod merge;
 pub mod order;
 pub mod sample;

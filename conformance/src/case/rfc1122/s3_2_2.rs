@@ -66,7 +66,7 @@ fn suppression() -> Section {
     section("rfc1122/3.2.2/suppress").on(scenario("host-ethernet")).cases(pairs.map(
         |((rule, requirement, spoil), (provocation, provoke))| {
             case(format!("{rule}-draws-no-{provocation}-error"), [requirement], move |w| {
-                send(provoke(w)).some(seen::icmp_error()).send(spoil(provoke(w), w)).silence()
+                send(provoke(w)).some(seen::icmp_error()).provided().send(spoil(provoke(w), w)).silence()
             })
             .alias("idea/H07")
         },

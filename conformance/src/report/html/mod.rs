@@ -7,6 +7,7 @@
 //! A content security policy forbids the page every address, in case the rule is broken some day.
 
 mod data;
+pub mod matrix;
 
 use std::borrow::Cow;
 
