@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, LazyLock};
 
 use crate::model::scenario_file::{NAMED, problems};
-use crate::model::{Prefix, Route, Rule, Scenario, Socket, SocketKind};
+use crate::model::{Hook, Prefix, Route, RouteKind, Rule, RuleAction, Scenario, Socket, SocketKind};
 
 /// Every named scenario, read once.
 static PARSED: LazyLock<BTreeMap<&'static str, Scenario>> =
@@ -112,6 +112,29 @@ impl Setting {
     #[must_use]
     pub fn route(self, route: Route) -> Self {
         self.edit(move |scenario| scenario.routes.push(route.clone()))
+    }
+
+    /// Adds a way to a prefix such as `192.0.2.0/24` by a gateway on an interface by number.
+    ///
+    /// # Panics
+    /// As [`Setting::address`].
+    #[must_use]
+    pub fn via(self, to: &str, gateway: [u8; 4], interface: usize) -> Self {
+        let to: Prefix = to.parse().expect("a prefix with its length");
+        self.edit(move |scenario| {
+            let dev = Some(scenario.interfaces[interface].name.clone());
+            scenario.routes.push(Route { via: Some(gateway.into()), dev, ..route(to, RouteKind::Unicast) });
+        })
+    }
+
+    /// Adds a route that leads nowhere, or to the stack itself.
+    ///
+    /// # Panics
+    /// As [`Setting::address`].
+    #[must_use]
+    pub fn dead_end(self, to: &str, kind: RouteKind) -> Self {
+        let to: Prefix = to.parse().expect("a prefix with its length");
+        self.route(route(to, kind))
     }
 
     /// Takes all routes away that the addresses do not bring.
@@ -228,6 +251,39 @@ impl Setting {
     /// What is wrong with the scenario, as its file would be refused.
     pub fn problems(&self) -> Vec<String> {
         self.build().map_or_else(|problem| vec![problem], |scenario| problems(&scenario))
+    }
+}
+
+/// A route of some kind to a prefix, bare of everything else.
+fn route(to: Prefix, kind: RouteKind) -> Route {
+    Route {
+        to,
+        kind,
+        via: None,
+        dev: None,
+        source: None,
+        metric: 0,
+        mtu: None,
+        mtu_lock: false,
+        hoplimit: None,
+        onlink: false,
+    }
+}
+
+/// A rule for every packet at a place, to be narrowed down.
+pub fn rule(hook: Hook, action: RuleAction) -> Rule {
+    Rule {
+        hook,
+        incoming: None,
+        outgoing: None,
+        from: None,
+        to: None,
+        protocol: None,
+        source_port: None,
+        destination_port: None,
+        icmp_type: None,
+        ct_state: Vec::new(),
+        action,
     }
 }
 

@@ -22,7 +22,7 @@ pub use outcome::{
     Totals, Verdict,
 };
 pub use scenario::{
-    Interface, Limits, LinkKind, Role, Route, RouteKind, Rule, RuleAction, Scenario, Socket, SocketKind,
+    Hook, Interface, Limits, LinkKind, Role, Route, RouteKind, Rule, RuleAction, Scenario, Socket, SocketKind,
 };
 pub use suite::{CaseResult, CaseVerdict, ExpectedNote, FailureNote, StepNote, SuiteResult, SuiteTotals};
 pub use trace::{Action, SocketAction, Step, Trace};
