@@ -10,7 +10,7 @@ pub(super) fn sections() -> Vec<Section> {
 /// A router with ways to several parts of one classful network.
 fn subnetted() -> Setting {
     router()
-        .via("10.144.0.0/9", [10, 0, 0, 7], 0)
+        .via("10.128.0.0/9", [10, 0, 0, 7], 0)
         .via("10.144.0.0/16", [10, 1, 0, 3], 1)
         .via("10.144.2.0/24", [10, 0, 0, 8], 0)
         .via("10.144.2.128/25", [10, 1, 0, 4], 1)

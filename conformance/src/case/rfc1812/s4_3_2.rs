@@ -120,21 +120,21 @@ fn source() -> Section {
 fn tos_of_errors() -> Section {
     section("rfc1812/4.3.2.5/errors")
         .on(router())
-        .cases([0x00, 0x10, 0x08, 0x04, 0x1e].map(|tos| {
+        .cases([0x00, 0x10, 0x08, 0x04, 0x1c].map(|tos| {
             case(format!("tos-{tos:#04x}-is-copied"), ["rfc1812-4.3.2.5-1", "rfc1812-4.3.2.5-2"], move |w| {
                 send(w.passing().ttl(1).tos(tos)).answer(seen::time_exceeded(0).that(
                     "ipv4.tos",
                     format!("type of service {tos:#04x}"),
-                    move |it| it.tos() & 0x1e == tos,
+                    move |it| it.tos() & 0x1c == tos,
                 ))
             })
         }))
-        .cases([0x10, 0x08, 0x1e].map(|tos| {
+        .cases([0x10, 0x08, 0x1c].map(|tos| {
             case(format!("tos-{tos:#04x}-is-copied-or-zero"), ["rfc1812-4.3.2.5-2"], move |w| {
                 send(w.closed().tos(tos)).answer(seen::unreachable(3).that(
                     "ipv4.tos",
                     format!("type of service {tos:#04x} or 0"),
-                    move |it| it.tos() & 0x1e == tos || it.tos() & 0x1e == 0,
+                    move |it| it.tos() & 0x1c == tos || it.tos() & 0x1c == 0,
                 ))
             })
         }))

@@ -16,7 +16,6 @@ pub(super) fn sections() -> Vec<Section> {
         information(),
         timestamps(),
         masks(),
-        discovery(),
     ]
 }
 
@@ -373,16 +372,4 @@ fn masks() -> Section {
         )
         .on(router().address(0, "10.0.0.9/16")),
     ])
-}
-
-fn discovery() -> Section {
-    section("rfc1812/4.3.3.10").on(scenario("router-ethernet")).cases([case(
-        "solicitation-is-answered",
-        ["rfc1812-4.3.3.10-1"],
-        |w| {
-            let solicitation =
-                w.ip(icmp(10, 0)).destination([224, 0, 0, 2]).ttl(1).link(LinkDestination::Group);
-            send(solicitation).some(seen::icmp_type(9))
-        },
-    )])
 }

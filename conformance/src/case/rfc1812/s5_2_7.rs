@@ -100,7 +100,7 @@ fn no_redirects() -> Section {
             0,
         )),
         case("forwarding-switched-off", ["rfc1812-5.3.12.1-2", "rfc1812-5.3.12.1-1"], |w| {
-            send(round(w)).never(seen::icmp_type(5)).never(seen::protocol(17))
+            send(round(w)).never(seen::icmp_type(5)).never(seen::protocol(17)).probe(Probe::EchoOnly)
         })
         .on(detour().conf(0, "forwarding", 0)),
         case("transit-may-follow-an-allowed-redirect", ["rfc1812-5.2.7.2-11"], |w| {

@@ -345,7 +345,10 @@ fn source_routes() -> Section {
     let routed = |w: &World| w.passing().destination(w.dut).options(options().loose_source_route(&[w.far]));
     section("rfc1812/5.3.13.4").on(router()).cases([
         case("source-routes-are-followed-by-default", ["rfc1812-5.3.13.4-2"], move |w| {
-            send(routed(w)).answer(seen::protocol(17).interface(1).destination(w.far))
+            send(routed(w))
+                .answer(seen::protocol(17).interface(1).destination(w.far))
+                .or("RFC 7126 §4.3.5: by default it is dropped", [seen::icmp_error()])
+                .or_silence("RFC 7126 §4.3.5: by default it is dropped")
         }),
         case("source-routes-can-be-refused", ["rfc1812-5.3.13.4-3"], move |w| {
             send(routed(w)).never(seen::protocol(17).interface(1))
