@@ -1,16 +1,19 @@
 //! `netassay compare OLD.json NEW.json`: what changed between two runs.
 
+mod suite;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
+use super::matrix::read as read_suite;
 use super::{ALL_WELL, FOUND_SOMETHING, output};
 use crate::model::{Cause, RunResult};
 use crate::report::json;
 
-/// Tell what changed between two runs. Exit status 1 if something new diverges.
+/// Tell what changed between two runs of `diff`, `fuzz` or `run`. Exit status 1 if something new diverges or fails.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The earlier result (JSON).
@@ -20,9 +23,24 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    if is_suite(&args.old) && is_suite(&args.new) {
+        let (old, new) = (read_suite(&args.old)?, read_suite(&args.new)?);
+        output::print(&suite::render(&old, &new));
+        return Ok(if suite::is_worse(&old, &new) { FOUND_SOMETHING } else { ALL_WELL });
+    }
     let (old, new) = (read(&args.old)?, read(&args.new)?);
     output::print(&render(&old, &new));
     Ok(if is_worse(&old, &new) { FOUND_SOMETHING } else { ALL_WELL })
+}
+
+/// Whether a file holds the result of `netassay run`, which has one DUT, and not that of a comparison, which has two.
+fn is_suite(path: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        dut: Option<String>,
+    }
+    let head = File::open(path).ok().map(|file| serde_json::from_reader(std::io::BufReader::new(file)));
+    matches!(head, Some(Ok(Head { dut: Some(_) })))
 }
 
 /// Reads a stored result.
