@@ -88,7 +88,7 @@ impl Comparison {
             drops(a, b, out);
         }
         if dimensions.contains(Dimension::Conntrack) {
-            self.conntrack_events(context, a, b, out);
+            self.conntrack_events(context, &a.conntrack_events, &b.conntrack_events, out);
         }
     }
 

@@ -89,9 +89,24 @@ impl Stack {
         route.hoplimit.unwrap_or_else(|| u8::try_from(self.config.sysctls.ip_default_ttl).unwrap_or(64))
     }
 
-    /// Sends a datagram that was made here.
+    /// Sends a datagram that ICMP, a socket without connection or a reset brought forth. That a filter discards it is
+    /// counted. RFC 4293 §5.
     #[inline]
-    pub(crate) fn output_own<S: Sink>(&mut self, mut packet: Packet, sink: &mut S) -> Result<(), Refusal> {
+    pub(crate) fn output_own<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
+        let result = self.output_uncounted(packet, sink);
+        if result.is_err_and(|refusal| refusal.reason.linux_name() == Some("NETFILTER_DROP")) {
+            self.counters.bump(Counter::IpOutDiscards);
+        }
+        result
+    }
+
+    /// Sends a datagram of a TCP connection or of IGMP, whose discards Linux does not count.
+    #[inline]
+    pub(crate) fn output_uncounted<S: Sink>(
+        &mut self,
+        mut packet: Packet,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
         self.counters.bump(Counter::IpOutRequests);
         let result = self.output_own_packet(&mut packet, sink);
         if let Err(refusal) = result {

@@ -167,7 +167,7 @@ impl Stack {
         packet.ignore_df = true;
         append_segment(&mut packet, &way, &header, options, data);
         self.counters.bump(Counter::TcpOutSegs);
-        self.output_own(packet, sink).map_err(|_| Errno::Access)
+        self.output_uncounted(packet, sink).map_err(|_| Errno::Access)
     }
 
     /// Gives a segment to its connection or to a listening socket; `None` if there is neither.

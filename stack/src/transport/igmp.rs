@@ -257,7 +257,7 @@ impl Stack {
         };
         let mut packet = self.make_packet(&way, &choice, &EchoedOptions::ROUTER_ALERT, message.len());
         packet.octets.extend_from_slice(message);
-        let _ = self.output_own(packet, sink);
+        let _ = self.output_uncounted(packet, sink);
     }
 }
 

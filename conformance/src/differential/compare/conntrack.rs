@@ -6,19 +6,27 @@ use std::time::Duration;
 use super::{Comparison, Difference};
 use crate::differential::rule::{Context, conntrack_timeout};
 use crate::model::observation::TrackedTuple;
-use crate::model::{ConntrackEntry, ConntrackEvent, Dimension, Observation};
+use crate::model::{ConntrackEntry, ConntrackEvent, Dimension};
 
 impl Comparison {
     pub(super) fn conntrack_events(
-        &self,
+        &mut self,
         context: &Context<'_>,
-        a: &Observation,
-        b: &Observation,
+        a: &[ConntrackEvent],
+        b: &[ConntrackEvent],
         out: &mut Vec<Difference>,
     ) {
         let seconds = whole_seconds(context.elapsed);
-        for index in 0..a.conntrack_events.len().max(b.conntrack_events.len()) {
-            let (a, b) = (a.conntrack_events.get(index), b.conntrack_events.get(index));
+        if self.rules.collection.is_idle(a, b) {
+            return self.events(seconds, a, b, out);
+        }
+        let [a, b] = self.rules.collection.align(a, b);
+        self.events(seconds, &a, &b, out);
+    }
+
+    fn events(&self, seconds: u32, a: &[ConntrackEvent], b: &[ConntrackEvent], out: &mut Vec<Difference>) {
+        for index in 0..a.len().max(b.len()) {
+            let (a, b) = (a.get(index), b.get(index));
             let equal = match (a, b) {
                 (Some(a), Some(b)) => a.kind == b.kind && self.entries_agree(&a.entry, &b.entry, seconds),
                 _ => false,

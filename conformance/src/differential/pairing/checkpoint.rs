@@ -1,7 +1,5 @@
 //! Reading counters and tables of both DUTs and telling what moved apart since the last time.
 
-use std::time::Instant;
-
 use super::drive::{Drive, PairError, of};
 use crate::differential::compare::{Comparison, Difference};
 use crate::model::{ConntrackEntry, Counters, Dimension, Dimensions};
@@ -54,11 +52,10 @@ impl Checkpoint {
             }
         }
         if dimensions.contains(Dimension::Conntrack) {
-            let started = Instant::now();
             self.a.table = drive.a.conntrack().map_err(|source| of(drive.a, source))?;
             self.b.table = drive.b.conntrack().map_err(|source| of(drive.b, source))?;
             let mut found = Vec::new();
-            comparison.conntrack_tables(started.elapsed(), &self.a.table, &self.b.table, &mut found);
+            comparison.conntrack_tables(drive.since_step(), &self.a.table, &self.b.table, &mut found);
             out.extend(found.iter().filter(|difference| !self.known.contains(difference)).cloned());
             self.known = found;
         }

@@ -32,12 +32,14 @@ pub struct Drive<'d> {
     /// Observations of the last step.
     pub(super) seen_a: Observation,
     pub(super) seen_b: Observation,
+    /// When the last step began, if a clock of a DUT was involved.
+    began: Option<Instant>,
 }
 
 impl<'d> Drive<'d> {
     /// Puts `a` and `b` side by side.
     pub fn new(a: &'d mut dyn Dut, b: &'d mut dyn Dut) -> Self {
-        Self { a, b, seen_a: Observation::default(), seen_b: Observation::default() }
+        Self { a, b, seen_a: Observation::default(), seen_b: Observation::default(), began: None }
     }
 
     /// What both can observe.
@@ -66,9 +68,10 @@ impl<'d> Drive<'d> {
             let clock = virtual_clock(step.at);
             take(self.a, step, clock, &mut self.seen_a)?;
             take(self.b, step, clock, &mut self.seen_b)?;
+            self.began = None;
             return Ok(Duration::ZERO);
         }
-        let started = Instant::now();
+        self.began = Some(Instant::now());
         let (first, second) = if has_clock_a {
             ((&mut *self.a, &mut self.seen_a), (&mut *self.b, &mut self.seen_b))
         } else {
@@ -77,7 +80,12 @@ impl<'d> Drive<'d> {
         take(first.0, step, virtual_clock(step.at), first.1)?;
         let clock = first.0.clock().unwrap_or_else(|| virtual_clock(step.at));
         take(second.0, step, clock, second.1)?;
-        Ok(started.elapsed())
+        Ok(self.since_step())
+    }
+
+    /// How far apart the clocks of the two may be by now: the one that was told the time still has that of the last step.
+    pub(super) fn since_step(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
     }
 }
 

@@ -5,6 +5,7 @@
 //! covers it is adjusted as if it had always been zero. What is left is compared octet by octet.
 
 pub mod checksum;
+pub mod conntrack_collection;
 pub mod conntrack_timeout;
 pub mod frame_order;
 pub mod identification;
@@ -48,6 +49,7 @@ pub const RULES: &[RuleInfo] = &[
     timestamp::INFO,
     checksum::INFO,
     conntrack_timeout::INFO,
+    conntrack_collection::INFO,
 ];
 
 /// What rules may know of the step that caused the frames.
@@ -137,6 +139,7 @@ pub fn blank(context: &Context<'_>, frame: &EmittedFrame) -> Vec<u8> {
 /// The rules with what they remember over a trace.
 #[derive(Debug, Default)]
 pub struct Rules {
+    pub(super) collection: conntrack_collection::Collection,
     identification: identification::Identification,
     nat_port: nat_port::NatPort,
     tcp_sequence: tcp_sequence::TcpSequence,

@@ -25,7 +25,7 @@ pub const INFO: RuleInfo = RuleInfo {
     applies_to: "ports and query identifiers that source NAT draws after a clash, or any NAT on request: in frames, in \
                  quoted datagrams, in tracked tuples and events, in what sockets receive",
     demands: "one rule of the scenario admits both, by its range or by the class of the original port; where a free port \
-              is kept neither side draws alone; a flow keeps its port as long as it is tracked; two flows never have \
+              is kept one side draws alone only if another of its flows has that port; a flow keeps its port as long as it is tracked; two flows never have \
               the same tuple on one side",
     clause: "RFC 4787 §4.1; spec/linux-conntrack-nat.md §7.4",
 };
@@ -188,8 +188,12 @@ impl NatPort {
     fn establish(&mut self, flow: Flow, translated: [TrackedTuple; 2]) -> Option<&mut Names> {
         let (protocol, _, original) = flow;
         let [a, b] = translated;
-        if a != b && !(same_addresses(a, b) && self.choices.admit(protocol, original, translated)) {
-            return None;
+        if a != b {
+            let is_excused = self.is_excused(flow, translated);
+            let is_admitted = self.choices.admit(protocol, original, translated, is_excused);
+            if !(same_addresses(a, b) && is_admitted) {
+                return None;
+            }
         }
         for (side, tuple) in translated.into_iter().enumerate() {
             let owner = self.owners[side].get(&(protocol, tuple)).copied();
@@ -200,13 +204,28 @@ impl NatPort {
             }
         }
         if translated.iter().any(|tuple| self.choices.drawn(protocol, original, *tuple).contains(&true)) {
-            // Each number that a search rejects belongs to another flow.
-            self.rejections += (self.flows.len() as u64).min(MOST_TRIES);
+            // Each number that a search rejects belongs to another flow; what the flow came with and what it had before
+            // were looked at already.
+            self.rejections += (self.flows.len() as u64).min(MOST_TRIES) + 2;
         }
         for (owners, tuple) in self.owners.iter_mut().zip(translated) {
             owners.insert((protocol, tuple), flow);
         }
         Some(self.flows.entry(flow).insert_entry(Names { translated, is_gone: [false; 2] }).into_mut())
+    }
+
+    /// Whether each side that does not keep the number with which a flow came has given it to another.
+    fn is_excused(&self, flow: Flow, translated: [TrackedTuple; 2]) -> bool {
+        let (protocol, _, original) = flow;
+        translated.iter().enumerate().all(|(side, tuple)| {
+            let kept = (protocol, TrackedTuple { source_id: original.source_id, ..*tuple });
+            tuple.source_id == original.source_id
+                || self.owners[side]
+                    .get(&kept)
+                    .filter(|owner| **owner != flow)
+                    .and_then(|owner| self.flows.get(owner))
+                    .is_some_and(|names| !names.is_gone[side])
+        })
     }
 
     fn forget(&mut self, flow: &Flow) {

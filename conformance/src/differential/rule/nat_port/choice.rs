@@ -52,16 +52,29 @@ impl Choices {
     }
 
     /// Whether the two sides may have drawn `translated` for a flow that came as `original`: only ports or identifiers
-    /// differ, and one rule admits both.
-    pub(super) fn admit(&self, protocol: u8, original: TrackedTuple, translated: [TrackedTuple; 2]) -> bool {
+    /// differ, and one rule admits both. `is_excused` says that who drew could not have kept what the flow came with.
+    pub(super) fn admit(
+        &self,
+        protocol: u8,
+        original: TrackedTuple,
+        translated: [TrackedTuple; 2],
+        is_excused: bool,
+    ) -> bool {
         let [a, b] = translated;
-        (a.source_id == b.source_id || self.may_draw_source(protocol, original, [a.source_id, b.source_id]))
+        (a.source_id == b.source_id
+            || self.may_draw_source(protocol, original, [a.source_id, b.source_id], is_excused))
             && (a.destination_id == b.destination_id
                 || self.may_draw_destination(protocol, original, [a.destination_id, b.destination_id]))
     }
 
     /// Whether one rule may have drawn all of `drawn` as source port or query identifier.
-    pub(super) fn may_draw_source(&self, protocol: u8, original: TrackedTuple, drawn: [u16; 2]) -> bool {
+    pub(super) fn may_draw_source(
+        &self,
+        protocol: u8,
+        original: TrackedTuple,
+        drawn: [u16; 2],
+        is_excused: bool,
+    ) -> bool {
         let came = original.source_id;
         // A query identifier can be translated as part of the destination as well, at random only on request.
         let is_bound = !self.own.contains(&original.destination)
@@ -69,7 +82,7 @@ impl Choices {
         self.source
             .iter()
             .filter(|choice| !is_bound || choice.rule.is_some())
-            .any(|choice| choice.admits_source(protocol, original, drawn))
+            .any(|choice| choice.admits_source(protocol, original, drawn, is_excused))
             || (protocol == protocol::ICMP
                 && self
                     .destination
@@ -90,17 +103,17 @@ impl Choices {
     /// Whether source and destination number of `translated` were drawn for a flow that came as `original`.
     pub(super) fn drawn(&self, protocol: u8, original: TrackedTuple, translated: TrackedTuple) -> [bool; 2] {
         [
-            self.may_draw_source(protocol, original, [translated.source_id; 2]),
+            self.may_draw_source(protocol, original, [translated.source_id; 2], false),
             self.may_draw_destination(protocol, original, [translated.destination_id; 2]),
         ]
     }
 }
 
 impl Choice {
-    fn admits_source(&self, protocol: u8, original: TrackedTuple, drawn: [u16; 2]) -> bool {
+    fn admits_source(&self, protocol: u8, original: TrackedTuple, drawn: [u16; 2], is_excused: bool) -> bool {
         let range = self.ports.ports.map_or_else(|| class(protocol, original.source_id), ordered);
-        // Without a wish for chance a free port is kept, so one side alone does not draw.
-        let is_kept = drawn.contains(&original.source_id) && !self.ports.random;
+        // Without a wish for chance a free port is kept, so one side alone draws only where it is not free.
+        let is_kept = drawn.contains(&original.source_id) && !self.ports.random && !is_excused;
         self.matches(protocol, original) && !is_kept && drawn.iter().all(|port| range.contains(port))
     }
 
