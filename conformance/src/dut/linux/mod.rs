@@ -240,7 +240,7 @@ impl Dut for LinuxDut {
         let world = inside::in_new_namespace(self.options.privilege, |inside| {
             let world = setup::build(scenario, devices, inside)?;
             watch
-                .look_at_own_namespace(world.first_index)
+                .look_at_own_namespace(world.unique_index)
                 .map_err(|why| DutError::Environment { what: "watching the namespace".to_owned(), why })?;
             Ok(world)
         })?;

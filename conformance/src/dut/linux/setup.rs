@@ -36,8 +36,9 @@ const QUEUE: u32 = 10_000;
 pub(super) struct World {
     /// In the order of the scenario's interfaces.
     pub(super) ports: Vec<Port>,
-    /// Number of the first interface; the others follow.
-    pub(super) first_index: u32,
+    /// Number of the first interface, which no other world on this machine uses; the others follow. `None` if they
+    /// have the small numbers of a machine that was just started.
+    pub(super) unique_index: Option<u32>,
     /// The namespace itself.
     pub(super) namespace: File,
     /// Counters by way of `/proc`.
@@ -84,8 +85,8 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
     netlink.change_link(LOOPBACK, up).doing(|| "bringing the loopback interface up".to_owned())?;
 
     let mut ports = Vec::new();
-    let first_index = unique_index();
-    for (index, interface) in (first_index..).zip(&scenario.interfaces) {
+    let unique_index = (!can_be_asked_for_numbers(scenario)).then(unique_index);
+    for (index, interface) in (unique_index.unwrap_or(LOOPBACK + 1)..).zip(&scenario.interfaces) {
         ports.push(add_interface(interface, index, &mut maker, inside, &mut netlink)?);
     }
     for route in &scenario.routes {
@@ -95,7 +96,7 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
     let memberships = join_groups(scenario, &ports, inside)?;
     let mut world = World {
         ports,
-        first_index,
+        unique_index,
         namespace: inside
             .open("/proc/thread-self/ns/net", Access::Read)
             .doing(|| "opening the namespace".to_owned())?,
@@ -203,6 +204,12 @@ const CONF_NAMES: &[&str] = &[
     "shared_media",
     "src_valid_mark",
 ];
+
+/// Whether a datagram can ask for an interface by its number, which then has to be the one that everybody expects.
+/// RFC 8335 §2.1.
+fn can_be_asked_for_numbers(scenario: &Scenario) -> bool {
+    scenario.sysctl.get("net.ipv4.icmp_echo_enable_probe").is_some_and(|value| value != "0")
+}
 
 /// A number for the first interface of a world that no other world on this machine uses: packets keep the number of the
 /// interface they came in by when nothing else tells any more whose they are. A multiple of 256.

@@ -61,10 +61,10 @@ impl Watch {
     }
 
     /// From now on watches the network namespace of the calling thread, whose interfaces have numbers from
-    /// `first_index` on.
-    pub(super) fn look_at_own_namespace(&mut self, first_index: u32) -> Result<(), String> {
+    /// `unique_index` on, if no others on this machine have those.
+    pub(super) fn look_at_own_namespace(&mut self, unique_index: Option<u32>) -> Result<(), String> {
         match self {
-            Self::Bpf(instruments) => instruments.look_at_own_namespace(first_index),
+            Self::Bpf(instruments) => instruments.look_at_own_namespace(unique_index),
             Self::Trace(_) | Self::Blind(_) => Ok(()),
         }
     }

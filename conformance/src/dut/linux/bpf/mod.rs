@@ -36,11 +36,11 @@ impl Instruments {
     }
 
     /// From now on watches the network namespace of the calling thread, whose interfaces have numbers from
-    /// `first_index` on.
-    pub(super) fn look_at_own_namespace(&mut self, first_index: u32) -> Result<(), String> {
+    /// `unique_index` on, if no others on this machine have those.
+    pub(super) fn look_at_own_namespace(&mut self, unique_index: Option<u32>) -> Result<(), String> {
         let btf = btf::running_kernel()?;
         let namespace = self.peek.network_namespace(btf)?;
-        self.witness.look_at(namespace, first_index, btf, &self.peek)?;
+        self.witness.look_at(namespace, unique_index, btf, &self.peek)?;
         self.mib.look_at(namespace, &self.peek).map_err(|error| format!("reading kernel memory: {error}"))
     }
 }

@@ -27,6 +27,8 @@ const FIRST_INDEX: usize = 48;
 const SYMBOL: usize = 64;
 const SYMBOL_LEN: usize = 192;
 const RING: usize = 256;
+/// No number of an interface.
+const NO_INDEX: u64 = u64::MAX;
 /// Drops that fit: more than the fragments of the largest datagram.
 const SLOTS: usize = 16 * 1024;
 
@@ -90,17 +92,17 @@ impl Witness {
     }
 
     /// From now on watches the network namespace at the kernel address `namespace`, whose interfaces have numbers from
-    /// `first_index` on, a multiple of 256.
+    /// `unique_index` on, a multiple of 256. Without it, fragments that time out in the context of others are not seen.
     pub(super) fn look_at(
         &mut self,
         namespace: u64,
-        first_index: u32,
+        unique_index: Option<u32>,
         btf: &Btf,
         peek: &Peek,
     ) -> Result<(), String> {
         let operations = namespace + (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as u64;
         let operations = peek.word(operations).map_err(|error| format!("reading kernel memory: {error}"))?;
-        self.map.store(FIRST_INDEX, u64::from(first_index));
+        self.map.store(FIRST_INDEX, unique_index.map_or(NO_INDEX, u64::from));
         self.map.store(NAMESPACE, namespace);
         self.map.store(OPERATIONS, operations);
         Ok(())
