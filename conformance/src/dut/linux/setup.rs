@@ -93,6 +93,11 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
         add_route(route, &ports, &mut netlink)?;
     }
     rules::install(scenario, inside)?;
+    let robustness = inside.read_sysctl(ROBUSTNESS).ok();
+    let joins = scenario.interfaces.iter().any(|interface| !interface.groups.is_empty());
+    if joins && robustness.is_some() {
+        inside.set_sysctl("net.ipv4.igmp_qrv", "1")?;
+    }
     let memberships = join_groups(scenario, &ports, inside)?;
     let mut world = World {
         ports,
@@ -107,6 +112,9 @@ pub(super) fn build(scenario: &Scenario, devices: Devices, inside: &Inside) -> R
         _memberships: memberships,
     };
     await_membership_reports(scenario, &mut world)?;
+    if let Some(robustness) = robustness.filter(|_| joins) {
+        inside.set_sysctl("net.ipv4.igmp_qrv", &robustness)?;
+    }
     Ok(world)
 }
 
@@ -300,6 +308,10 @@ fn join_groups(scenario: &Scenario, ports: &[Port], inside: &Inside) -> Result<V
     }
     Ok(memberships)
 }
+
+/// How often a membership report is sent. It is repeated after a random time, so that while groups are joined it is sent
+/// once. RFC 3376 §8.1.
+const ROBUSTNESS: &str = "net/ipv4/igmp_qrv";
 
 /// How long the kernel may take to send a membership report; it does so within a few jiffies.
 const REPORT_LIMIT: Duration = Duration::from_secs(5);

@@ -92,7 +92,15 @@ impl Tracefs {
                 Ok(0) => return Ok(()),
                 // One read gives whole lines.
                 Ok(len) => {
-                    drops.extend(String::from_utf8_lossy(&self.buffer[..len]).lines().filter_map(parse))
+                    for line in String::from_utf8_lossy(&self.buffer[..len]).lines() {
+                        match parse(line) {
+                            Line::Drop(drop) => drops.push(drop),
+                            Line::Lost => {
+                                return Err(io::Error::other("the trace buffer was too small for all drops"));
+                            }
+                            Line::Other => {}
+                        }
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
@@ -121,11 +129,23 @@ fn remove_orphans(instances: &Path) {
     }
 }
 
-/// The drop that a line such as `… kfree_skb: … protocol=2048 location=ip_rcv_core+0x1a/0x2b0 reason: IP_CSUM` tells.
-fn parse(line: &str) -> Option<PacketDrop> {
-    let reason = line.split_once("reason: ")?.1.trim().to_owned();
+/// What a line of a trace tells.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Drop(PacketDrop),
+    /// Events before this line were overwritten before they were read.
+    Lost,
+    Other,
+}
+
+/// Reads a line such as `… kfree_skb: … protocol=2048 location=ip_rcv_core+0x1a/0x2b0 reason: IP_CSUM`.
+fn parse(line: &str) -> Line {
+    if line.starts_with("CPU:") && line.contains("[LOST ") {
+        return Line::Lost;
+    }
+    let Some((_, reason)) = line.split_once("reason: ") else { return Line::Other };
     let location = line.split_once("location=").and_then(|(_, rest)| rest.split([' ', '+']).next());
-    Some(PacketDrop { reason, location: location.map(str::to_owned) })
+    Line::Drop(PacketDrop { reason: reason.trim().to_owned(), location: location.map(str::to_owned) })
 }
 
 #[cfg(test)]
@@ -136,8 +156,9 @@ mod tests {
     fn lines_give_reason_and_place() {
         let line = " netassay-1234 [001] ..s1. 7.25: kfree_skb: skbaddr=00000000a rx_sk=(nil) protocol=2048 \
                     location=ip_rcv_core+0x1a/0x2b0 reason: IP_CSUM";
-        let drop = parse(line).unwrap();
-        assert_eq!((&drop.reason[..], drop.location.as_deref()), ("IP_CSUM", Some("ip_rcv_core")));
-        assert_eq!(parse("CPU:1 [LOST 3 EVENTS]"), None);
+        let drop = PacketDrop { reason: "IP_CSUM".to_owned(), location: Some("ip_rcv_core".to_owned()) };
+        assert_eq!(parse(line), Line::Drop(drop));
+        assert_eq!(parse("CPU:1 [LOST 3 EVENTS]"), Line::Lost);
+        assert_eq!(parse("# tracer: nop"), Line::Other);
     }
 }
