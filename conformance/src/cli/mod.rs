@@ -15,6 +15,7 @@ mod matrix;
 mod merge;
 mod output;
 mod progress;
+mod record;
 mod run;
 mod scenario;
 mod shell;
@@ -44,6 +45,7 @@ enum Command {
     Merge(merge::Args),
     List(list::Args),
     Explain(explain::Args),
+    Record(record::Args),
     Fuzz(fuzz::Args),
     Shrink(shrink::Args),
     Run(run::Args),
@@ -78,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Agent(args) => agent::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Run(args) => run::run(&args),

@@ -38,6 +38,11 @@ pub(super) fn is_trace(path: &Path) -> bool {
     matches!(TraceReader::open(path), Ok(Some(_)))
 }
 
+/// The name that a trace file gives itself; `None` if it is a capture.
+pub(super) fn trace_name(path: &Path) -> Option<String> {
+    TraceReader::open(path).ok().flatten().map(|reader| reader.header().name.clone())
+}
+
 /// Makes ready what is in `path`: a trace in its own scenario, a capture in the one that `choice` makes.
 pub(super) fn prepare(
     path: &Path,

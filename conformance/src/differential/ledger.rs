@@ -45,9 +45,10 @@ impl Ledger {
         Self { entries }
     }
 
-    /// Only what holds for these DUTs.
+    /// Only what holds for these DUTs. A recorded DUT counts as the one that was recorded.
     #[must_use]
     pub fn for_duts(&self, duts: Duts<'_>) -> Self {
+        let duts = Duts { a: recorded(duts.a), b: recorded(duts.b) };
         Self { entries: self.entries.iter().filter(|entry| entry.holds_for(duts)).cloned().collect() }
     }
 
@@ -74,6 +75,16 @@ impl Ledger {
     pub fn note(&self, id: &str) -> Option<LedgerNote> {
         let entry = self.entries.iter().find(|entry| entry.id == id)?;
         Some(LedgerNote { reason: entry.reason.clone(), clause: entry.clause.clone() })
+    }
+}
+
+/// Name and version of whom a record is, or the two as they are: the version of a record begins with the name of the
+/// DUT, see [`crate::dut::recorded`].
+fn recorded<'d>((name, version): (&'d str, &'d str)) -> (&'d str, &'d str) {
+    if name.starts_with("recorded:") {
+        version.split_once(' ').unwrap_or((name, version))
+    } else {
+        (name, version)
     }
 }
 

@@ -52,6 +52,8 @@ fn every_field_must_be_covered(#[case] fields: &[&str], #[case] protocol: u8, #[
 #[case::swapped(Duts { a: DUTS.b, b: DUTS.a }, true)]
 #[case::other_version(Duts { b: ("linux", "Linux 6.1.0"), ..DUTS }, false)]
 #[case::longer_version(Duts { b: ("linux", "Linux 6.180.1"), ..DUTS }, false)]
+#[case::recorded(Duts { b: ("recorded:some/where", "linux Linux 6.18.44"), ..DUTS }, true)]
+#[case::another_recorded(Duts { b: ("recorded:some/where", "linux Linux 6.1.0"), ..DUTS }, false)]
 #[case::other_profile(Duts { a: ("reference:rfc", "0.1.0"), ..DUTS }, false)]
 fn holds_for_its_duts_only(#[case] duts: Duts<'_>, #[case] holds: bool) {
     assert_eq!(ledger(ENTRY).for_duts(duts).entries().len(), usize::from(holds));
