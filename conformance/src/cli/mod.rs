@@ -4,6 +4,7 @@ mod agent;
 mod compare;
 mod coverage;
 mod diff;
+mod doctor;
 mod dut;
 mod explain;
 mod failure;
@@ -46,6 +47,7 @@ enum Command {
     List(list::Args),
     Explain(explain::Args),
     Record(record::Args),
+    Doctor(doctor::Args),
     Fuzz(fuzz::Args),
     Shrink(shrink::Args),
     Run(run::Args),
@@ -81,6 +83,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Agent(args) => agent::run(&args),
         Command::Record(args) => record::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Run(args) => run::run(&args),

@@ -15,6 +15,7 @@ use super::sys::process;
 use super::tracefs::Tracefs;
 use super::{rules, setup};
 use crate::dut::DutError;
+use crate::model::Dimension;
 
 /// Something that was tried: it works, or why not.
 pub type Fact = Result<(), String>;
@@ -51,7 +52,8 @@ pub struct Machine {
 }
 
 /// How far the machine is from having something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// It is there.
     Fine,
@@ -62,7 +64,7 @@ pub enum Severity {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// What it is.
     pub what: &'static str,
@@ -142,6 +144,33 @@ impl Machine {
             self.nft_program(),
             self.connection_tracking(),
         ]
+    }
+
+    /// What can be observed of the live kernel, and why not where something cannot.
+    pub fn dimensions(&self) -> Vec<(Dimension, Fact)> {
+        Dimension::ALL.into_iter().map(|dimension| (dimension, self.dimension(dimension))).collect()
+    }
+
+    fn dimension(&self, dimension: Dimension) -> Fact {
+        if !self.is_usable() {
+            return Err("the live kernel cannot be used".to_owned());
+        }
+        match dimension {
+            Dimension::Frames | Dimension::Deliveries | Dimension::SocketErrors | Dimension::Counters => {
+                Ok(())
+            }
+            Dimension::Drops if self.own_namespace.is_err() => {
+                Err("watching the kernel needs privilege outside a user namespace".to_owned())
+            }
+            Dimension::Drops if self.bpf.is_ok() || self.tracefs.is_ok() => Ok(()),
+            Dimension::Drops => Err("neither BPF programs nor the trace file system can be used".to_owned()),
+            Dimension::Conntrack if !self.conntrack => {
+                Err("the kernel does not track connections".to_owned())
+            }
+            Dimension::Conntrack => {
+                self.nft.as_ref().map(|_| ()).map_err(|_| "there is no nft to start tracking with".to_owned())
+            }
+        }
     }
 
     fn has_namespaces(&self) -> bool {
@@ -446,6 +475,27 @@ mod tests {
             assert!(!finding.state.is_empty() && !finding.effect.is_empty(), "{finding:#?}");
         }
         assert_eq!(machine.is_usable(), usable);
+    }
+
+    #[rstest]
+    #[case::everything(everything(), &[])]
+    #[case::root(without_root(), &["drops: watching the kernel needs privilege"])]
+    #[case::tracefs(without_tracefs(), &[])]
+    #[case::types(without_types(), &[])]
+    #[case::both(Machine { tracefs: no("no"), ..without_types() }, &["drops: neither BPF"])]
+    #[case::nft(without_nft(), &["conntrack: there is no nft"])]
+    #[case::conntrack(without_conntrack(), &["conntrack: the kernel does not track"])]
+    fn lost_dimensions(#[case] machine: Machine, #[case] expected: &[&str]) {
+        let lost =
+            machine.dimensions().into_iter().filter_map(|(dimension, fact)| Some((dimension, fact.err()?)));
+        let lost: Vec<_> = lost.map(|(dimension, why)| format!("{dimension}: {why}")).collect();
+        assert_eq!(lost.len(), expected.len(), "{lost:?}");
+        assert!(lost.iter().zip(expected).all(|(lost, expected)| lost.starts_with(expected)), "{lost:?}");
+    }
+
+    #[test]
+    fn nothing_can_be_observed_of_what_cannot_be_used() {
+        assert!(without_user_namespaces().dimensions().iter().all(|(_, fact)| fact.is_err()));
     }
 
     #[test]
