@@ -8,6 +8,7 @@ pub mod case;
 pub mod cli;
 pub mod differential;
 pub mod dut;
+pub mod fuzz_target;
 pub mod generate;
 pub mod model;
 pub mod oracle;

@@ -7,6 +7,7 @@ use netassay::generate::{Choice, Seeded, Sequence, World};
 use netassay::model::{Action, Limits, Observation, Step};
 use netassay::oracle::emission::{self, Stimulus};
 use netassay_stack::config::Profile;
+use netassay_stack::outcome::Outcome;
 
 /// Worlds tried, and frames in each.
 const WORLDS: u64 = 300;
@@ -53,7 +54,10 @@ fn run_world(profile: Profile, seed: u64) -> usize {
             let clock = Clock { monotonic: at, midnight_ms: at.as_millis() as u32 };
             dut.step(&step, clock, &mut observation).expect("the reference stack does not fail");
             let stimulus = match &step.action {
-                Action::Inject { interface, frame } => Some(Stimulus { interface: *interface, frame }),
+                Action::Inject { interface, frame } => {
+                    let is_forwarded = dut.outcome() == Some(Outcome::Forwarded);
+                    Some(Stimulus { interface: *interface, frame, is_forwarded })
+                }
                 _ => None,
             };
             if let Err(objection) = emission::judge(&world.scenario, stimulus, &observation) {

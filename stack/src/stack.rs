@@ -45,6 +45,28 @@ pub(crate) enum Passage {
     Ends,
 }
 
+/// `datagram` up to its total length: what a link adds behind is not the sender's, and is never quoted. RFC 894.
+fn without_padding(datagram: &[u8]) -> &[u8] {
+    let total =
+        datagram.get(2..4).map_or(0, |octets| usize::from(u16::from_be_bytes([octets[0], octets[1]])));
+    datagram.get(..total).unwrap_or(datagram)
+}
+
+/// How much the tables of a stack hold: what its bounds are held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Octets charged to reassembly, compared with `ipfrag_high_thresh`.
+    pub reassembly_octets: usize,
+    /// Datagrams being put together.
+    pub reassembly_datagrams: usize,
+    /// Tracked connections, compared with `nf_conntrack_max`.
+    pub connections: usize,
+    /// Peers that a rate limit remembers.
+    pub peers: usize,
+    /// Datagrams that wait to be looped back: none between two calls.
+    pub looped: usize,
+}
+
 /// An IPv4 and ICMP stack.
 #[derive(Clone, Debug)]
 pub struct Stack {
@@ -133,7 +155,7 @@ impl Stack {
         let mut packet =
             Packet { octets, incoming: Some(interface), link: PacketLink::Frame(link), ..Packet::default() };
         if self.config.departures.quote_is_original {
-            packet.original = Some(Box::from(datagram));
+            packet.original = Some(Box::from(without_padding(datagram)));
         }
         let outcome = self.process(&mut packet, sink);
         self.recycle(packet.octets);
@@ -277,6 +299,17 @@ impl Stack {
             cursor = netfilter.conntrack_mut().dump(self.now, at, u32::MAX, |entry| {
                 show(&ConntrackEvent::of(ConntrackEventKind::Update, entry));
             });
+        }
+    }
+
+    /// How much the tables hold at the moment.
+    pub fn footprint(&self) -> Footprint {
+        Footprint {
+            reassembly_octets: self.reassembly.memory(),
+            reassembly_datagrams: self.reassembly.len(),
+            connections: self.hooks.netfilter().map_or(0, |netfilter| netfilter.conntrack().len()),
+            peers: self.peers.len(),
+            looped: self.backlog.len(),
         }
     }
 

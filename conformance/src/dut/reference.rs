@@ -10,6 +10,7 @@ use std::time::Duration;
 use netassay_stack::config::Profile;
 use netassay_stack::errno::Errno;
 use netassay_stack::interface::{InterfaceId, LinkClass};
+use netassay_stack::outcome::Outcome;
 use netassay_stack::sink::ErrorOrigin;
 use netassay_stack::socket::{SocketId, SocketOption};
 use netassay_stack::time::Instant;
@@ -43,6 +44,8 @@ struct World {
     sockets: Vec<Option<SocketId>>,
     /// When the last step was taken.
     now: Instant,
+    /// What became of the datagram of the last step.
+    outcome: Option<Outcome>,
 }
 
 /// How frames of an interface are made and read.
@@ -68,7 +71,17 @@ impl ReferenceDut {
         &self.decisions
     }
 
+    /// What became of the datagram that the last step handed in; `None` if it handed in none.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.world.as_ref()?.outcome
+    }
+
     /// The stack of the scenario that is open.
+    pub fn stack(&self) -> Option<&Stack> {
+        self.world.as_ref().map(|world| &world.stack)
+    }
+
+    /// The same, to change.
     pub fn stack_mut(&mut self) -> Option<&mut Stack> {
         self.world.as_mut().map(|world| &mut world.stack)
     }
@@ -95,7 +108,7 @@ impl Dut for ReferenceDut {
         let config = config::of(scenario, self.profile)?;
         let stack = Stack::new(config, SEED).map_err(|error| DutError::Unsupported(error.to_string()))?;
         let links = scenario.interfaces.iter().map(config::link).collect::<Result<Vec<_>, _>>()?;
-        let mut world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO };
+        let mut world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO, outcome: None };
         for (number, socket) in scenario.sockets.iter().enumerate() {
             let wanted = config::socket(socket)?;
             let mut nothing = Observation::default();
@@ -152,6 +165,7 @@ impl World {
     ) -> Result<Option<SocketError>, DutError> {
         let now = Instant::from_micros(u64::try_from(clock.monotonic.as_micros()).unwrap_or(u64::MAX));
         self.now = now;
+        self.outcome = None;
         match &step.action {
             Action::Inject { interface, frame } => {
                 let refused = self.inject(*interface, frame, clock, observation, log)?;
@@ -191,7 +205,8 @@ impl World {
         match link.receive(frame) {
             Received::Datagram(class, datagram) => {
                 let id = InterfaceId::configured(u16::try_from(interface).unwrap_or(u16::MAX));
-                self.stack.receive(self.now, clock.midnight_ms, id, class, datagram, &mut sink);
+                let outcome = self.stack.receive(self.now, clock.midnight_ms, id, class, datagram, &mut sink);
+                self.outcome = Some(outcome);
                 Ok(None)
             }
             Received::OtherProtocol => Ok(None),

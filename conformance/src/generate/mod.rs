@@ -10,6 +10,7 @@ pub mod fragment;
 pub mod matrix;
 pub mod option;
 pub mod quote;
+pub mod script;
 pub mod sequence;
 pub mod world;
 

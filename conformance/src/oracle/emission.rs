@@ -20,6 +20,8 @@ pub struct Stimulus<'a> {
     pub interface: usize,
     /// Octets as on that link.
     pub frame: &'a [u8],
+    /// Whether the stack says that it sent the datagram on: what translation made of it is not the stack's own.
+    pub is_forwarded: bool,
 }
 
 /// Judges everything that came out of a step; `stimulus` is what went in, if a frame did.
@@ -33,6 +35,7 @@ pub fn judge(
 ) -> Result<(), Objection> {
     let count = observation.frames.len();
     hold("RFC 1812 §5.3.1", "an answer has a bound", count <= MOST_FRAMES, || format!("{count} frames"))?;
+    let was_sent_on = stimulus.is_some_and(|stimulus| stimulus.is_forwarded);
     let cause = stimulus.and_then(|stimulus| datagram_of(scenario, stimulus.interface, stimulus.frame));
     for emitted in &observation.frames {
         let (interface, datagram) = leave(scenario, emitted)?;
@@ -41,7 +44,7 @@ pub fn judge(
             format!("{} octets where {most} fit", datagram.len())
         })?;
         match cause {
-            Some((link_broadcast, cause)) if !is_forwarded(cause, datagram) => {
+            Some((link_broadcast, cause)) if !was_sent_on && !is_forwarded(cause, datagram) => {
                 // A fragment may complete a datagram whose other fragments came in other frames.
                 let link_broadcast = link_broadcast && !is_fragment(cause);
                 judge_own(scenario, interface, link_broadcast, datagram)?;
@@ -173,7 +176,7 @@ mod tests {
         let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
         let frames = vec![EmittedFrame { interface, octets }];
         let cause = with(|octets| octets.swap(15, 19));
-        let stimulus = Some(Stimulus { interface: 0, frame: &cause });
+        let stimulus = Some(Stimulus { interface: 0, frame: &cause, is_forwarded: false });
         let verdict = judge(&scenario, stimulus, &Observation { frames, ..Observation::default() });
         assert_eq!(verdict.is_ok(), is_right, "{verdict:?}");
     }

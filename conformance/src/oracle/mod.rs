@@ -3,13 +3,25 @@
 //! An oracle judges what it is shown and knows no generator and no DUT.
 
 pub mod answer;
+pub mod blame;
 pub mod checksum;
+pub mod conservation;
+pub mod cost;
 pub mod emission;
+pub mod fate;
 pub mod frame;
 pub mod header;
+pub mod message;
 pub mod options;
+pub mod parsers;
+pub mod quote;
+pub mod rate;
 pub mod reassembly;
+pub mod reply;
+pub mod residue;
+pub mod restoration;
 pub mod splice;
+pub mod tracking;
 
 use std::fmt::Debug;
 

@@ -1,0 +1,94 @@
+//! Scripts through the reference stack and the live kernel of a privileged machine, compared in every dimension.
+//!
+//! What speaks of the stack's answers is worked out on the reference alone first, so that both stacks are taken through
+//! the same steps.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use netassay_stack::config::Profile;
+
+use super::Finding;
+use crate::differential::judge::{Collection, Judge, Place};
+use crate::differential::ledger::{Duts, Ledger};
+use crate::differential::pairing::{Drive, Replay, StepList};
+use crate::dut::linux::LinuxDut;
+use crate::dut::reference::ReferenceDut;
+use crate::dut::{Clock, Dut};
+use crate::generate::script::{Player, Script};
+use crate::model::{Action, Observation, Scenario, Step};
+
+/// Steps that are taken of one script. Time that passes is real on a live kernel, so none is let pass.
+const MOST_STEPS: usize = 512;
+
+thread_local! {
+    static KERNEL: RefCell<Option<(LinuxDut, Ledger)>> = const { RefCell::new(None) };
+}
+
+/// Takes the script that `octets` stand for on both stacks.
+///
+/// # Errors
+/// Where they differ without an explanation in the ledger, and where the machine does not let it be tried.
+pub fn run(octets: &[u8]) -> Result<(), Finding> {
+    let mut script = Script::decode(octets);
+    script.profile = Profile::Linux;
+    script.moves.retain(|one| !matches!(one, crate::generate::script::Move::Advance { .. }));
+    let mut reference = ReferenceDut::new(Profile::Linux);
+    script.settle(|scenario| reference.open(scenario).is_ok());
+    let steps = worked_out(&mut reference, &script);
+    KERNEL.with_borrow_mut(|kernel| {
+        if kernel.is_none() {
+            let linux = LinuxDut::new();
+            let ledger = Ledger::built_in().map_err(|error| Finding(error.to_string()))?;
+            let (a, b) = (reference.name(), linux.name());
+            let (a_version, b_version) = (reference.version(), linux.version());
+            let ledger = ledger.for_duts(Duts { a: (&a, &a_version), b: (&b, &b_version) });
+            *kernel = Some((linux, ledger));
+        }
+        let Some((linux, ledger)) = kernel else { return Ok(()) };
+        compare(&mut reference, linux, ledger, &Arc::new(script.scenario), &steps)
+    })
+}
+
+/// The steps that the script stands for, given the answers of the reference.
+fn worked_out(reference: &mut ReferenceDut, script: &Script) -> Vec<Step> {
+    let (mut steps, mut observation) = (Vec::new(), Observation::default());
+    if reference.open(&script.scenario).is_err() {
+        return steps;
+    }
+    let mut player = Player::new(script);
+    while let Some(step) = player.step().filter(|_| steps.len() < MOST_STEPS) {
+        observation.clear();
+        if reference.step(&step, Clock::default(), &mut observation).is_ok() {
+            observation.frames.iter().for_each(|frame| player.hear(frame));
+            steps.push(step);
+        }
+    }
+    steps.retain(|step| step.action != Action::Advance);
+    steps
+}
+
+fn compare(
+    reference: &mut ReferenceDut,
+    linux: &mut LinuxDut,
+    ledger: &Ledger,
+    scenario: &Arc<Scenario>,
+    steps: &[Step],
+) -> Result<(), Finding> {
+    let dimensions = reference.dimensions().both(linux.dimensions());
+    let place = Place { position: 0, capture: String::new(), command: String::new() };
+    let mut collection = Collection::new(ledger.clone());
+    let mut judge = Judge::new(scenario, &place, &mut collection);
+    let mut replay = Replay::new(Drive::new(reference, linux));
+    let stop = AtomicBool::new(false);
+    let replayed = replay.run(scenario, dimensions, &mut StepList::new(steps), &mut judge, &stop);
+    drop(judge.finish(replayed.compared, Vec::new(), Vec::new()));
+    if let Some(error) = replayed.error {
+        return Err(Finding(error.to_string()));
+    }
+    match collection.causes.iter().find(|cause| cause.ledger.is_empty()) {
+        Some(cause) => Err(Finding(format!("{}: {}", cause.fingerprint, cause.title))),
+        None => Ok(()),
+    }
+}

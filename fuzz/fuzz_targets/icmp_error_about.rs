@@ -1,0 +1,3 @@
+#![no_main]
+
+netassay_fuzz::script_target!("icmp_error_about");

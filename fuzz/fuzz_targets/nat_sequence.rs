@@ -1,0 +1,3 @@
+#![no_main]
+
+netassay_fuzz::script_target!("nat_sequence");

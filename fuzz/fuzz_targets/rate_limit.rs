@@ -1,0 +1,3 @@
+#![no_main]
+
+netassay_fuzz::octet_target!("rate_limit");
