@@ -1,6 +1,6 @@
 //! Which requirements have cases, which are excused, and which are neither.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -61,6 +61,8 @@ impl Coverage {
             }
         }
         let (excuses, mut problems) = read_excuses(text);
+        let strangers = excuses.keys().filter(|id| !CATALOGUE.contains_key(*id));
+        problems.extend(strangers.map(|id| format!("{id} is excused and no requirement")));
         let mut rows = BTreeMap::new();
         for (id, requirement) in CATALOGUE.iter() {
             let cover = match (by_requirement.remove(&id[..]), excuses.get(id)) {
@@ -109,26 +111,22 @@ fn is_wire(requirement: &Requirement) -> bool {
     requirement.testable == Testable::Wire
 }
 
-fn read_excuses(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
+/// Reads a file of excuses: reasons by id, and what is wrong with it.
+pub(super) fn read_excuses(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
     let mut excuses = BTreeMap::new();
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
         Err(error) => return (excuses, vec![error.to_string()]),
     };
     let mut problems = Vec::new();
-    let mut seen = BTreeSet::new();
     for excuse in file.excuse {
         if excuse.reason.trim().is_empty() || excuse.ids.is_empty() {
             problems.push(format!("the excuse of {:?} has an empty field", excuse.ids));
         }
         for id in excuse.ids {
-            if !CATALOGUE.contains_key(&id) {
-                problems.push(format!("{id} is excused and no requirement"));
-            }
-            if !seen.insert(id.clone()) {
+            if excuses.insert(id.clone(), excuse.reason.trim().to_owned()).is_some() {
                 problems.push(format!("{id} is excused twice"));
             }
-            excuses.insert(id, excuse.reason.trim().to_owned());
         }
     }
     (excuses, problems)

@@ -69,6 +69,7 @@
 //! the RFCs, with a reason and evidence; a MUST that `reference:rfc` fails is a defect. A requirement that no case can cover
 //! goes into `conformance/requirements/excuses/requirements.toml` with a reason.
 
+pub mod checklist;
 pub mod coverage;
 pub mod datagram;
 pub mod definition;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::failure::Failure;
 use super::{ALL_WELL, FOUND_SOMETHING, output};
+use crate::case::checklist::{CHECKLISTS, Ticked};
 use crate::case::coverage::{Cover, Coverage};
 use crate::case::registry::registry;
 use crate::case::requirement::Testable;
@@ -25,9 +26,45 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let coverage = Coverage::of(registry());
-    output::print(&render(&coverage, args));
-    let is_whole = coverage.gaps().next().is_none() && coverage.problems.is_empty();
+    let lists = CHECKLISTS.map(|list| (list.name, list.tick(registry())));
+    let mut text = render(&coverage, args);
+    for (name, ticked) in &lists {
+        render_list(name, ticked, args, &mut text);
+    }
+    output::print(&text);
+    let is_met = |ticked: &Ticked| {
+        ticked.problems.is_empty() && ticked.rows.iter().all(|(_, cover)| *cover != Cover::Gap)
+    };
+    let is_whole = coverage.gaps().next().is_none()
+        && coverage.problems.is_empty()
+        && lists.iter().all(|(_, ticked)| is_met(ticked));
     Ok(if args.ci && !is_whole { FOUND_SOMETHING } else { ALL_WELL })
+}
+
+/// The entries of a checklist that no case meets, then its sums.
+fn render_list(name: &str, ticked: &Ticked, args: &Args, text: &mut String) {
+    let mut count = [0; 3];
+    for (item, cover) in &ticked.rows {
+        let alias = format!("{name}/{}", item.id);
+        let is_wanted = args.prefixes.is_empty() || args.prefixes.iter().any(|it| alias.starts_with(&it[..]));
+        let _ = match cover {
+            Cover::Cases(cases) if args.verbose && is_wanted => {
+                writeln!(text, "covered  {alias}: {}", cases.join(", "))
+            }
+            Cover::Excused(reason) if is_wanted => writeln!(text, "excused  {alias}: {reason}"),
+            Cover::Gap if is_wanted => writeln!(text, "gap      {alias}: {}", item.summary),
+            _ => Ok(()),
+        };
+        count[match cover {
+            Cover::Cases(_) => 0,
+            Cover::Excused(_) => 1,
+            Cover::Gap => 2,
+        }] += 1;
+    }
+    for problem in &ticked.problems {
+        let _ = writeln!(text, "problem  {problem}");
+    }
+    let _ = writeln!(text, "{name:8} {:7} {:7} {:5}", count[0], count[1], count[2]);
 }
 
 fn render(coverage: &Coverage, args: &Args) -> String {
