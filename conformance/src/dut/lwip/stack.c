@@ -1,8 +1,8 @@
 /* lwIP behind the harness's protocol for programs (PROTOCOL.md in the folder of `dut::exec`).
  *
- * Debian's build of lwIP expects a thread of its own; without it (`lwip_init` instead of `tcpip_init`) its core is called
- * directly, as a main loop without an operating system does. Time is what the harness says: `sys_now` is ours, and
- * timers are run before each request and after it.
+ * Debian's build of lwIP has a thread of its own. Whoever holds the lock of the core calls it directly, as a main loop
+ * without an operating system does: it is taken once and kept, so that the thread never does anything. Time is what the
+ * harness says: `sys_now` is ours, and timers are run before each request and after it.
  *
  * lwIP has no way back to a fresh state, so each scenario has a process of its own. The first process reads what is
  * for everybody and leaves the rest to them.
@@ -22,6 +22,7 @@
 #include "lwip/netif.h"
 #include "lwip/raw.h"
 #include "lwip/tcp.h"
+#include "lwip/tcpip.h"
 #include "lwip/timeouts.h"
 #include "lwip/udp.h"
 #include "netif/ethernet.h"
@@ -516,7 +517,8 @@ static void open_scenario(const char *scenario)
         unsupported("is built to forward, which is no host with several interfaces");
         return;
     }
-    lwip_init();
+    tcpip_init(NULL, NULL);
+    LOCK_TCPIP_CORE();
     for (const char *it = json_first(json_member(scenario, "interface")); it; it = json_next(it))
         add_interface(it);
     for (const char *it = json_first(json_member(scenario, "route")); it; it = json_next(it))
