@@ -5,7 +5,7 @@
 use super::ALL_WELL;
 use super::dut::DutName;
 use super::failure::Failure;
-use crate::dut::exec;
+use crate::dut::{exec, uml};
 
 /// Serve a DUT on standard input, for `exec:`.
 #[derive(Debug, clap::Args)]
@@ -20,4 +20,9 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     exec::serve_on_standard_input(&mut *made.dut)
         .map_err(|error| Failure::Input(format!("standard input: {error}")))?;
     Ok(ALL_WELL)
+}
+
+/// `netassay inside`: the first process of a User-mode Linux, which serves its kernel on a serial line.
+pub(super) fn run_inside() -> Result<u8, Failure> {
+    uml::run_inside().map(|()| ALL_WELL).map_err(|error| Failure::Environment(error.to_string()))
 }

@@ -14,6 +14,7 @@ use crate::dut::lwip::LwipDut;
 use crate::dut::recorded::Recorded;
 use crate::dut::reference::ReferenceDut;
 use crate::dut::smoltcp::SmoltcpDut;
+use crate::dut::uml::UmlDut;
 use crate::model::Dimension;
 
 /// A DUT as named on the command line.
@@ -23,6 +24,8 @@ pub(super) enum DutName {
     Reference(Profile),
     /// `linux`: the kernel that this process runs on.
     Linux,
+    /// `uml`: the kernel of User-mode Linux.
+    Uml,
     /// `smoltcp`: that stack, in process.
     Smoltcp,
     /// `lwip`: the system's library, behind a program built when it is asked for.
@@ -38,6 +41,7 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ("reference", "the reference stack, doing as Linux does"),
     ("reference:rfc", "the reference stack, following the RFCs where Linux departs from them"),
     ("linux", "the kernel of this machine, in network namespaces of its own"),
+    ("uml", "another Linux kernel, User-mode Linux (user-mode-linux), booted for the run"),
     ("smoltcp", "smoltcp, a stack for embedded systems, in process and in virtual time"),
     (
         "exec:COMMAND",
@@ -61,6 +65,7 @@ impl std::str::FromStr for DutName {
             None if name == "reference" => Ok(Self::Reference(Profile::Linux)),
             Some(("reference", "rfc")) => Ok(Self::Reference(Profile::Rfc)),
             None if name == "linux" => Ok(Self::Linux),
+            None if name == "uml" => Ok(Self::Uml),
             None if name == "smoltcp" => Ok(Self::Smoltcp),
             None if name == "lwip" => Ok(Self::Lwip),
             Some(("exec", command)) if !command.trim().is_empty() => Ok(Self::Exec(command.to_owned())),
@@ -79,6 +84,7 @@ impl fmt::Display for DutName {
             Self::Reference(Profile::Linux) => f.write_str("reference"),
             Self::Reference(Profile::Rfc) => f.write_str("reference:rfc"),
             Self::Linux => f.write_str("linux"),
+            Self::Uml => f.write_str("uml"),
             Self::Smoltcp => f.write_str("smoltcp"),
             Self::Lwip => f.write_str("lwip"),
             Self::Exec(command) => write!(f, "exec:{command}"),
@@ -102,6 +108,10 @@ impl DutName {
                 Box::new(dut)
             }
             Self::Smoltcp => Box::new(SmoltcpDut::new()),
+            Self::Uml => {
+                let booted = UmlDut::new();
+                Box::new(booted.map_err(|error| Failure::of_dut("uml", &error))?)
+            }
             Self::Lwip => {
                 let started = LwipDut::new();
                 Box::new(started.map_err(|error| Failure::of_dut("lwip", &error))?)
@@ -142,9 +152,16 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in
-            ["reference", "reference:rfc", "linux", "smoltcp", "lwip", "exec:a --b", "recorded:some/where"]
-        {
+        for name in [
+            "reference",
+            "reference:rfc",
+            "linux",
+            "uml",
+            "smoltcp",
+            "lwip",
+            "exec:a --b",
+            "recorded:some/where",
+        ] {
             assert_eq!(name.parse::<DutName>().unwrap().to_string(), name);
         }
     }

@@ -54,6 +54,9 @@ enum Command {
     #[command(hide = true)]
     Agent(agent::Args),
     Matrix(matrix::Args),
+    /// Be the first process of a User-mode Linux.
+    #[command(hide = true)]
+    Inside,
     Coverage(coverage::Args),
 }
 
@@ -84,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Agent(args) => agent::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Inside => agent::run_inside(),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Run(args) => run::run(&args),

@@ -8,13 +8,14 @@
 pub(in crate::dut) mod child;
 mod message;
 pub(in crate::dut) mod serve;
+pub(in crate::dut) mod stream;
 pub(in crate::dut) mod transport;
 
 use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use self::child::Program;
+use self::child::{Outputs, Program};
 use self::message::{Answer, Hello, Request};
 use self::transport::{Packets, Transport};
 use super::linux::packet_pair;
@@ -83,7 +84,6 @@ impl ExecDut {
             name: String::new(),
             version: String::new(),
             dimensions: Vec::new(),
-            own_clock: false,
             cheap_counters: false,
         };
         let mut dut = Self {
@@ -115,7 +115,7 @@ impl ExecDut {
                 message::VERSION
             )));
         }
-        self.clock = hello.own_clock.then(Clock::default);
+        self.clock = None;
         self.hello = hello;
         Ok(())
     }
@@ -237,7 +237,7 @@ impl ExecDut {
 
     /// Puts what came into an order that does not depend on the program.
     fn finish(&mut self, answer: Answer, observation: &mut Observation) {
-        if self.hello.own_clock {
+        if self.clock.is_some() {
             self.clock = answer.clock.map(Clock::from).or(self.clock);
         }
         answer.put_into(observation);
@@ -254,7 +254,7 @@ pub(in crate::dut) fn launch(mut command: Command, budget: Duration) -> Result<C
     let (ours, theirs) = packet_pair().map_err(starting)?;
     let transport = Box::new(Packets::new(ours, Some(budget)).map_err(starting)?);
     command.stdin(Stdio::from(theirs));
-    let program = Program::start(command).map_err(|error| DutError::Environment {
+    let program = Program::start(command, Outputs::Both).map_err(|error| DutError::Environment {
         what: "starting a program".to_owned(),
         why: error.to_string(),
     })?;
@@ -280,7 +280,8 @@ impl Dut for ExecDut {
         }
         let request = Request::Open(Box::new(scenario.clone()));
         let answer = self.ask(&request, &mut Observation::default())?;
-        self.clock = self.hello.own_clock.then(|| answer.clock.map(Clock::from).unwrap_or_default());
+        // Who tells the time has a clock of its own, and is not told.
+        self.clock = answer.clock.map(Clock::from);
         self.opened = self.clock.map_or(Duration::ZERO, |clock| clock.monotonic);
         Ok(())
     }
@@ -295,7 +296,7 @@ impl Dut for ExecDut {
                 let passed =
                     self.clock.map_or(Duration::ZERO, |now| now.monotonic.saturating_sub(self.opened));
                 // A program with a clock of its own really waits.
-                let wait = if self.hello.own_clock { step.at.saturating_sub(passed) } else { Duration::ZERO };
+                let wait = if self.clock.is_some() { step.at.saturating_sub(passed) } else { Duration::ZERO };
                 self.answer(request.words(), self.budget + wait, observation)?
             }
             Action::Socket { socket, action } => {

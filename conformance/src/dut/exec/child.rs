@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::dut::linux::kill_group;
+
 /// Octets of the program's last words that are kept.
 const LAST_WORDS: usize = 4096;
 /// How long a program may take to end once it is told to, before it is killed.
@@ -19,13 +21,26 @@ pub(in crate::dut) struct Program {
     words: Arc<Mutex<Vec<u8>>>,
     /// Told nothing, but closed when the program has closed its outputs.
     silence: Receiver<()>,
+    has_ended: bool,
+}
+
+/// Which of the outputs of a program are kept as its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dut) enum Outputs {
+    /// Standard output and standard error.
+    Both,
+    /// Standard error; standard output is somebody else's.
+    Error,
 }
 
 impl Program {
     /// Starts `command` in a process group of its own, so that Ctrl-C is the harness's alone to deal with.
-    pub(in crate::dut) fn start(mut command: Command) -> io::Result<Self> {
+    pub(in crate::dut) fn start(mut command: Command, outputs: Outputs) -> io::Result<Self> {
         let (mut reader, writer) = io::pipe()?;
-        command.stdout(writer.try_clone()?).stderr(writer).process_group(0);
+        if outputs == Outputs::Both {
+            command.stdout(writer.try_clone()?);
+        }
+        command.stderr(writer).process_group(0);
         let child = command.spawn()?;
         // With it go our own ends of the pipe and of whatever else was handed over.
         drop(command);
@@ -42,24 +57,19 @@ impl Program {
             }
             drop(end);
         });
-        Ok(Self { child, words, silence })
+        Ok(Self { child, words, silence, has_ended: false })
     }
 
     /// Waits for the end of the program, or kills it, and tells how it ended and its last words.
     pub(in crate::dut) fn end(&mut self) -> String {
         let is_silent = self.silence.recv_timeout(GRACE) != Err(RecvTimeoutError::Timeout);
-        // It may have closed its outputs and live on.
-        let status = match self.child.try_wait() {
-            Ok(Some(status)) => status.to_string(),
-            _ => {
-                let _ = self.child.kill();
-                let status = self.child.wait();
-                match status {
-                    Ok(status) if is_silent => status.to_string(),
-                    _ => "killed".to_owned(),
-                }
-            }
+        // Whoever is silent has ended or is about to; this is for those that are not, and for what they started.
+        kill_group(self.child.id());
+        let status = match self.child.wait() {
+            Ok(status) if is_silent => status.to_string(),
+            _ => "killed".to_owned(),
         };
+        self.has_ended = true;
         let words = self.words();
         if words.is_empty() { status } else { format!("{status}; its last words: {words}") }
     }
@@ -75,7 +85,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if !self.has_ended {
             self.end();
         }
     }

@@ -105,9 +105,6 @@ pub(super) struct Hello {
     /// What can be observed; frames if it does not say.
     #[serde(default = "frames_only")]
     pub(super) dimensions: Vec<Dimension>,
-    /// Whether its clock is its own, so that it tells the time instead of being told.
-    #[serde(default)]
-    pub(super) own_clock: bool,
     /// Whether its counters may be asked for after every frame.
     #[serde(default)]
     pub(super) cheap_counters: bool,

@@ -56,7 +56,6 @@ fn hello(dut: &dyn Dut) -> Hello {
         name: dut.name(),
         version: dut.version(),
         dimensions: dut.dimensions().iter().collect(),
-        own_clock: dut.clock().is_some(),
         cheap_counters: dut.counters_are_cheap(),
     }
 }

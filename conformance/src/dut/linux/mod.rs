@@ -36,7 +36,9 @@ use sys::process;
 pub use bench::Speed;
 pub use device::Devices;
 pub use inside::Privilege;
+pub(super) use sys::boot;
 pub(super) use sys::helper::socket_pair as packet_pair;
+pub(super) use sys::process::kill_group;
 pub use watch::Observers;
 use watch::Watch;
 

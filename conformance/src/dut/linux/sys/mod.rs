@@ -2,6 +2,7 @@
 //!
 //! All of the harness's `unsafe` lives below this module. Nothing here knows what the calls are for.
 
+pub(in crate::dut) mod boot;
 pub(super) mod bpf;
 pub(super) mod helper;
 pub(super) mod ioctl;

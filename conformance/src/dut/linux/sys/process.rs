@@ -81,6 +81,13 @@ pub(in super::super) fn poll(entries: &mut [PollEntry], timeout: Option<Duration
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
+/// Ends every process of the group that process `leader`, a child of ours that was not waited for yet, is the first of.
+pub(in crate::dut) fn kill_group(leader: u32) {
+    let Ok(group) = libc::pid_t::try_from(leader) else { return };
+    // SAFETY: kill takes no pointer. A group that is gone already is no error worth telling.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
+}
+
 /// Octets in a page of memory.
 pub(in super::super) fn page_size() -> usize {
     // SAFETY: sysconf takes no pointer.
