@@ -4,7 +4,7 @@ use netassay::model::{Action, CounterId, Limits, Step};
 
 use super::Fault;
 use super::wrapper::{
-    Warp, answer, header_len, icmp_type, is_error, is_fragment, is_icmp, is_later_fragment, seal,
+    Warp, answer, header_len, icmp_type, is_error, is_fragment, is_icmp, is_later_fragment, seal, seal_header,
 };
 
 const fn fault(name: &'static str, reasons: &'static [&'static str], warp: Warp) -> Fault {
@@ -61,13 +61,6 @@ macro_rules! takes {
             true
         })
     };
-}
-
-fn seal_header(datagram: &mut [u8]) {
-    let len = header_len(datagram);
-    datagram[10..12].fill(0);
-    let sum = netassay::oracle::checksum::naive(&datagram[..len]);
-    datagram[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// In the header of what is sent.
@@ -301,7 +294,7 @@ const ACCEPTANCE: &[Fault] = &[
         &["missing", "not-alive-after", "not-alive-before"],
         Warp::Arriving(|memory, _| !memory.count.is_multiple_of(3)),
     ),
-    fault("dies-of-bad-versions", &["dut"], Warp::Dies(|it| it[0] >> 4 != 4)),
+    fault("dies-of-bad-versions", &["dut"], Warp::Dies(|_, it| it[0] >> 4 != 4)),
 ];
 
 /// In reassembly.
@@ -366,27 +359,27 @@ const FORBIDDEN: &[Fault] = &[
     fault(
         "error-about-a-broadcast",
         &["unexpected"],
-        Warp::Besides(|it| (it[19] == 255).then(|| answer(it, 3, 3, &it[..28.min(it.len())]))),
+        Warp::Besides(|_, it| (it[19] == 255).then(|| answer(it, 3, 3, &it[..28.min(it.len())]))),
     ),
     fault(
         "error-about-a-multicast",
         &["unexpected"],
-        Warp::Besides(|it| (it[16] == 224).then(|| answer(it, 3, 3, &it[..28.min(it.len())]))),
+        Warp::Besides(|_, it| (it[16] == 224).then(|| answer(it, 3, 3, &it[..28.min(it.len())]))),
     ),
     fault(
         "error-about-a-later-fragment",
         &["unexpected"],
-        Warp::Besides(|it| is_later_fragment(it).then(|| answer(it, 3, 2, &it[..28.min(it.len())]))),
+        Warp::Besides(|_, it| is_later_fragment(it).then(|| answer(it, 3, 2, &it[..28.min(it.len())]))),
     ),
     fault(
         "error-to-nobody",
         &["unexpected"],
-        Warp::Besides(|it| (it[12..16] == [0; 4]).then(|| answer(it, 3, 3, &it[..28.min(it.len())]))),
+        Warp::Besides(|_, it| (it[12..16] == [0; 4]).then(|| answer(it, 3, 3, &it[..28.min(it.len())]))),
     ),
     fault(
         "error-about-a-bad-checksum",
         &["unexpected"],
-        Warp::Besides(|it| {
+        Warp::Besides(|_, it| {
             let len = header_len(it);
             (!netassay::oracle::checksum::is_intact(&it[..len]))
                 .then(|| answer(it, 12, 0, &it[..28.min(it.len())]))
@@ -395,27 +388,27 @@ const FORBIDDEN: &[Fault] = &[
     fault(
         "error-about-a-bad-version",
         &["unexpected"],
-        Warp::Besides(|it| (it[0] >> 4 != 4).then(|| answer(it, 12, 0, &it[..20]))),
+        Warp::Besides(|_, it| (it[0] >> 4 != 4).then(|| answer(it, 12, 0, &it[..20]))),
     ),
     fault(
         "answers-information-requests",
         &["unexpected"],
-        Warp::Besides(|it| (icmp_type(it)? == (15, 0)).then(|| answer(it, 16, 0, &[]))),
+        Warp::Besides(|_, it| (icmp_type(it)? == (15, 0)).then(|| answer(it, 16, 0, &[]))),
     ),
     fault(
         "answers-mask-requests",
         &["unexpected"],
-        Warp::Besides(|it| (icmp_type(it)? == (17, 0)).then(|| answer(it, 18, 0, &[255, 255, 255, 0]))),
+        Warp::Besides(|_, it| (icmp_type(it)? == (17, 0)).then(|| answer(it, 18, 0, &[255, 255, 255, 0]))),
     ),
     fault(
         "answers-unknown-types",
         &["unexpected"],
-        Warp::Besides(|it| (icmp_type(it)?.0 > 100).then(|| answer(it, 12, 0, it))),
+        Warp::Besides(|_, it| (icmp_type(it)?.0 > 100).then(|| answer(it, 12, 0, it))),
     ),
     fault(
         "time-exceeded-without-the-first",
         &["unexpected"],
-        Warp::Besides(|it| {
+        Warp::Besides(|_, it| {
             (is_later_fragment(it) && it[6] & 0x20 == 0).then(|| answer(it, 11, 1, &it[..28.min(it.len())]))
         }),
     ),

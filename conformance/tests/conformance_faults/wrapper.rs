@@ -18,7 +18,7 @@ pub(crate) enum Warp {
     /// Each frame that arrives, link header included.
     Frame(fn(&mut Vec<u8>)),
     /// A datagram that is sent about one that arrived, besides what the stack does.
-    Besides(fn(&[u8]) -> Option<Vec<u8>>),
+    Besides(fn(&mut Memory, &[u8]) -> Option<Vec<u8>>),
     /// The scenario as the stack understands it.
     Scenario(fn(&mut Scenario)),
     /// All that is seen of a step.
@@ -28,7 +28,7 @@ pub(crate) enum Warp {
     /// The tracking table.
     Table(fn(&mut Vec<ConntrackEntry>)),
     /// The stack dies of a datagram.
-    Dies(fn(&[u8]) -> bool),
+    Dies(fn(&mut Memory, &[u8]) -> bool),
 }
 
 /// What a fault remembers of earlier datagrams.
@@ -38,6 +38,24 @@ pub(crate) struct Memory {
     pub(crate) first: Option<Vec<u8>>,
     /// How many datagrams came.
     pub(crate) count: usize,
+    /// Fragments that came.
+    pub(crate) fragments: Vec<Vec<u8>>,
+}
+
+impl Memory {
+    /// Takes note of a datagram.
+    fn note(&mut self, datagram: &[u8]) {
+        self.count += 1;
+        if is_fragment(datagram) {
+            self.fragments.push(datagram.to_vec());
+        }
+    }
+
+    /// Fragments before this one that have its identification.
+    pub(crate) fn mates<'m>(&'m self, datagram: &'m [u8]) -> impl Iterator<Item = &'m Vec<u8>> {
+        let before = self.fragments.len().saturating_sub(1);
+        self.fragments[..before].iter().filter(|it| it[4..6] == datagram[4..6])
+    }
 }
 
 /// The faulty stack.
@@ -70,7 +88,9 @@ impl Faulty {
         match self.warp {
             Warp::Arriving(warp) => {
                 let mut datagram = frame.split_off(header);
-                self.memory.count += 1;
+                if datagram.len() >= 20 {
+                    self.memory.note(&datagram);
+                }
                 let is_kept = datagram.len() < 20 || warp(&mut self.memory, &mut datagram);
                 frame.append(&mut datagram);
                 is_kept
@@ -80,7 +100,10 @@ impl Faulty {
                 true
             }
             Warp::Dies(of) => {
-                self.is_dead |= frame.len() >= header + 20 && of(&frame[header..]);
+                if frame.len() >= header + 20 {
+                    self.memory.note(&frame[header..]);
+                    self.is_dead |= of(&mut self.memory, &frame[header..]);
+                }
                 true
             }
             _ => true,
@@ -135,7 +158,11 @@ impl Dut for Faulty {
             (Warp::Besides(make), Action::Inject { interface, frame }) => {
                 let header = self.header(*interface);
                 let datagram = frame.get(header..).filter(|it| it.len() >= 20);
-                if let Some(mut answer) = datagram.and_then(make) {
+                let answer = datagram.and_then(|it| {
+                    self.memory.note(it);
+                    make(&mut self.memory, it)
+                });
+                if let Some(mut answer) = answer {
                     let mut octets = frame[..header].to_vec();
                     octets.append(&mut answer);
                     observation.frames.push(EmittedFrame { interface: *interface, octets });
@@ -169,12 +196,18 @@ pub(crate) fn header_len(datagram: &[u8]) -> usize {
     (usize::from(datagram[0] & 15) * 4).clamp(20, datagram.len())
 }
 
-/// Makes the sums of a datagram right again: header and, for a whole ICMP message, ICMP.
-pub(crate) fn seal(datagram: &mut [u8]) {
+/// Makes the header checksum of a datagram right again.
+pub(crate) fn seal_header(datagram: &mut [u8]) {
     let len = header_len(datagram);
     datagram[10..12].fill(0);
     let sum = naive(&datagram[..len]);
     datagram[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Makes the sums of a datagram right again: header and, for a whole ICMP message, ICMP.
+pub(crate) fn seal(datagram: &mut [u8]) {
+    let len = header_len(datagram);
+    seal_header(datagram);
     if is_icmp(datagram) {
         datagram[len + 2..len + 4].fill(0);
         let sum = naive(&datagram[len..]);
@@ -221,4 +254,37 @@ pub(crate) fn answer(datagram: &[u8], icmp_type: u8, code: u8, body: &[u8]) -> V
     out[2..4].copy_from_slice(&len.to_be_bytes());
     seal(&mut out);
     out
+}
+
+/// Payload octets from where to where a fragment carries.
+pub(crate) fn range(datagram: &[u8]) -> (usize, usize) {
+    let start = usize::from(u16::from_be_bytes([datagram[6], datagram[7]]) & 0x1fff) * 8;
+    let total = usize::from(u16::from_be_bytes([datagram[2], datagram[3]])).min(datagram.len());
+    (start, start + total.saturating_sub(header_len(datagram)))
+}
+
+/// Whether more fragments follow.
+pub(crate) fn has_more(datagram: &[u8]) -> bool {
+    datagram[6] & 0x20 != 0
+}
+
+/// The options of a datagram, one after the other, as far as their lengths lead: kind, length octet, place.
+pub(crate) fn options(datagram: &[u8]) -> Vec<(u8, usize, usize)> {
+    let (mut at, end) = (20, header_len(datagram));
+    let mut found = Vec::new();
+    while at < end {
+        let kind = datagram[at];
+        if kind == 0 {
+            break;
+        }
+        let len = if kind == 1 { 1 } else { datagram.get(at + 1).map_or(0, |it| usize::from(*it)) };
+        found.push((kind, len, at));
+        at += if kind == 1 { 1 } else { len.max(2) };
+    }
+    found
+}
+
+/// The quoted datagram of an ICMP error.
+pub(crate) fn quote(datagram: &[u8]) -> Option<&[u8]> {
+    is_error(datagram).then(|| &datagram[header_len(datagram) + 8..])
 }
