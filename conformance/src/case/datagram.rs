@@ -53,6 +53,16 @@ impl Datagram {
         Ipv4Addr::new(self.octets[at], self.octets[at + 1], self.octets[at + 2], self.octets[at + 3])
     }
 
+    /// Whether `stamp`, four octets of it, lies within five minutes of the time of day at which it left, or has the bit
+    /// of a non-standard value. RFC 792 "Timestamp or Timestamp Reply Message".
+    pub fn is_time_of_day(&self, stamp: Option<&[u8]>) -> bool {
+        const DAY_MS: u32 = 86_400_000;
+        let Some(&[a, b, c, d]) = stamp else { return false };
+        let stamp = u32::from_be_bytes([a, b, c, d]);
+        let off = stamp.abs_diff(self.midnight_ms);
+        stamp & 0x8000_0000 != 0 || stamp < DAY_MS && off.min(DAY_MS - off.min(DAY_MS)) < 300_000
+    }
+
     /// Octets of the header, as far as they are there.
     pub fn header_len(&self) -> usize {
         (usize::from(self.octets[0] & 15) * 4).clamp(20, self.octets.len())

@@ -142,7 +142,7 @@ pub mod prelude {
     pub use super::profile::Profile;
     pub use super::requirement::Level;
     pub use super::script::{Probe, Script, advance, entry, seconds, send, send_all, socket, socket_send};
-    pub use super::setting::{Setting, host, nat, router, rule, scenario};
+    pub use super::setting::{Setting, host, nat, router, rule, scenario, source_routing};
     pub use super::world::{CLOSED_PORT, ECHO_IDENTIFIER, PEER_PORT, World, octets, request, to_port};
     pub use crate::model::{
         Action, ConntrackEntry, Delivery, Dimension, Hook, RouteKind, Rule, RuleAction, SocketAction,

@@ -50,6 +50,15 @@ pub fn nat() -> Setting {
     scenario("nat")
 }
 
+/// A router that honors source routes.
+pub fn source_routing() -> Setting {
+    router().sysctl("net.ipv4.conf.all.accept_source_route", 1).conf(0, "accept_source_route", 1).conf(
+        1,
+        "accept_source_route",
+        1,
+    )
+}
+
 impl Setting {
     /// Any change.
     #[must_use]

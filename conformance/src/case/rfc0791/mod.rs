@@ -1,5 +1,8 @@
 //! RFC 791: Internet Protocol.
 
+mod fragments;
+mod header;
+mod options;
 mod s3_1;
 mod s3_2;
 
@@ -7,5 +10,8 @@ use super::definition::Section;
 
 /// The sections of RFC 791.
 pub(super) fn sections() -> Vec<Section> {
-    [s3_1::sections(), s3_2::sections()].into_iter().flatten().collect()
+    [header::sections(), s3_1::sections(), options::sections(), s3_2::sections(), fragments::sections()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -21,15 +21,6 @@ pub(super) fn sections() -> Vec<Section> {
     ]
 }
 
-/// A router that honors source routes.
-pub(super) fn source_routing() -> Setting {
-    router().sysctl("net.ipv4.conf.all.accept_source_route", 1).conf(0, "accept_source_route", 1).conf(
-        1,
-        "accept_source_route",
-        1,
-    )
-}
-
 /// A router whose second link has no address of its own.
 pub(super) fn unnumbered() -> Setting {
     router().edit(|scenario| {
@@ -138,19 +129,10 @@ fn timestamps() -> Section {
             send(request.clone()).answer(seen::reply_to(&request).that(
                 "ipv4.options",
                 "milliseconds since midnight, or the non-standard bit",
-                |it| stamp_is_now(it.options().get(4..8), it.midnight_ms),
+                |it| it.is_time_of_day(it.options().get(4..8)),
             ))
         }),
     ])
-}
-
-/// Whether `stamp` lies within five minutes of `midnight_ms`, or has the bit of a non-standard value.
-pub(super) fn stamp_is_now(stamp: Option<&[u8]>, midnight_ms: u32) -> bool {
-    const DAY_MS: u32 = 86_400_000;
-    let Some(&[a, b, c, d]) = stamp else { return false };
-    let stamp = u32::from_be_bytes([a, b, c, d]);
-    let off = stamp.abs_diff(midnight_ms);
-    stamp & 0x8000_0000 != 0 || stamp < DAY_MS && off.min(DAY_MS - off.min(DAY_MS)) < 300_000
 }
 
 fn recorded_addresses() -> Section {

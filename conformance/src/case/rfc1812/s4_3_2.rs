@@ -1,6 +1,6 @@
 //! RFC 1812 §4.3.2: what all ICMP messages of a router have in common.
 
-use super::s4_2_2::{source_routing, unnumbered};
+use super::s4_2_2::unnumbered;
 use crate::case::prelude::*;
 
 /// The sections.

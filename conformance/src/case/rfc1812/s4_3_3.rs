@@ -1,6 +1,5 @@
 //! RFC 1812 §4.3.3: the ICMP messages of a router, one by one.
 
-use super::s4_2_2::{source_routing, stamp_is_now};
 use crate::case::prelude::*;
 
 /// The sections.
@@ -329,7 +328,7 @@ fn timestamps() -> Section {
         case("standard-value-is-right-within-minutes", ["rfc1812-4.3.3.8-10"], move |w| {
             send(ask(w))
                 .answer(seen::icmp(14, 0).that("icmp.receive", "the time of day", |it| {
-                    stamp_is_now(it.icmp_data().and_then(|data| data.get(4..8)), it.midnight_ms)
+                    it.is_time_of_day(it.icmp_data().and_then(|data| data.get(4..8)))
                 }))
                 .or_silence(OPTIONAL)
         }),

@@ -1,6 +1,5 @@
 //! RFC 1812 §5.2: the forwarding of a datagram, from validation to the choice of a way.
 
-use super::s4_2_2::source_routing;
 use crate::case::prelude::*;
 
 /// The sections.

@@ -1,6 +1,5 @@
 //! RFC 1812 §5.3: what else a router does with a datagram that it forwards.
 
-use super::s4_2_2::{source_routing, stamp_is_now};
 use crate::case::prelude::*;
 
 /// The sections.
@@ -374,10 +373,7 @@ fn timestamps() -> Section {
                 send(transit.clone()).answer(seen::forwarded(&transit).interface(1).that(
                     "ipv4.options",
                     "the time in the first slot, pointer 9",
-                    |it| {
-                        it.options()[..3] == [68, 8, 9]
-                            && stamp_is_now(it.options().get(4..8), it.midnight_ms)
-                    },
+                    |it| it.options()[..3] == [68, 8, 9] && it.is_time_of_day(it.options().get(4..8)),
                 ))
             }),
             case("own-address-of-a-prespecified-list-is-stamped", ["rfc1812-5.3.13.6-2"], |w| {
@@ -389,7 +385,7 @@ fn timestamps() -> Section {
                     move |it| {
                         it.options()[2] == 13
                             && it.options()[4..8] == out
-                            && stamp_is_now(it.options().get(8..12), it.midnight_ms)
+                            && it.is_time_of_day(it.options().get(8..12))
                     },
                 ))
             }),
