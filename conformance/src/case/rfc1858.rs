@@ -9,10 +9,9 @@ pub(super) fn sections() -> Vec<Section> {
 
 /// A router that tracks connections and lets no TCP segment to port 23 pass.
 pub(super) fn filter() -> Setting {
-    scenario("conntrack").rule(Rule {
-        protocol: Some(6),
-        destination_port: Some(23),
-        ..rule(Hook::Forward, RuleAction::Drop)
+    scenario("conntrack").edit(|scenario| {
+        let drop = rule(Hook::Forward, RuleAction::Drop);
+        scenario.rules.insert(0, Rule { protocol: Some(6), destination_port: Some(23), ..drop });
     })
 }
 

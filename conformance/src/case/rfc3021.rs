@@ -35,7 +35,7 @@ fn hosts() -> Section {
             let everybody = [255, 255, 255, 255].into();
             socket_send(0, (everybody, 9), b"all").some(seen::udp(7, 9).destination(everybody))
         })
-        .on(pair("192.0.2.0/31").udp_any(7).option("broadcast", 1))])
+        .on(pair("192.0.2.0/31").via("0.0.0.0/0", [192, 0, 2, 1], 0).udp_any(7).option("broadcast", 1))])
 }
 
 fn routers() -> Section {
