@@ -145,7 +145,7 @@ pub mod prelude {
     pub use super::setting::{Setting, host, nat, router, rule, scenario, source_routing};
     pub use super::world::{CLOSED_PORT, ECHO_IDENTIFIER, PEER_PORT, World, octets, request, to_port};
     pub use crate::model::{
-        Action, ConntrackEntry, Delivery, Dimension, Hook, RouteKind, Rule, RuleAction, SocketAction,
+        Action, ConntrackEntry, Delivery, Dimension, Hook, Role, RouteKind, Rule, RuleAction, SocketAction,
         SocketError, SocketKind,
     };
 }

@@ -115,7 +115,7 @@ fn timestamps() -> Section {
                 "address and stamp in the first slot, pointer behind it",
                 move |it| {
                     let option = it.options();
-                    option.get(..3) == Some(&[68, 20, 13]) && option[4..8] == dut
+                    option.len() >= 20 && option[..2] == [68, 20] && option[2] >= 13 && option[4..8] == dut
                 },
             ))
         }),
