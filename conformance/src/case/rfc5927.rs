@@ -1,8 +1,108 @@
 //! RFC 5927: ICMP attacks against TCP.
 
-use super::definition::Section;
+use super::prelude::*;
 
 /// The sections of RFC 5927.
 pub(super) fn sections() -> Vec<Section> {
-    Vec::new()
+    vec![idle(), middlebox()]
+}
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+/// A handshake with the listener on port 80, as far as it is established.
+fn established(w: &World) -> Script {
+    let syn = tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1000).flags(SYN);
+    send(w.ip(syn)).some(seen::protocol(6).destination(w.peer)).react(|seen| {
+        let answer = seen.last()?;
+        Ok(Packet::back_to(answer, segment(answer, ACK)?))
+    })
+}
+
+/// The segment that acknowledges all of `answer`.
+fn segment(answer: &Datagram, flags: u8) -> Result<netassay_stack::wire::build::TcpBuilder, String> {
+    let number = answer.payload().get(4..8).ok_or("no sequence number")?;
+    let number = u32::from_be_bytes([number[0], number[1], number[2], number[3]]);
+    let acknowledged = number.wrapping_add(u32::from(answer.tcp_flags().unwrap_or(0) & SYN != 0));
+    let builder = tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1001);
+    Ok(builder.acknowledgment_number(acknowledged).flags(flags))
+}
+
+/// An ICMP error about a segment of the connection whose sequence number is `off` from that of the handshake.
+fn error_about(
+    icmp_type: u8,
+    code: u8,
+    off: i32,
+) -> impl Fn(&History) -> Result<Packet, String> + Send + Sync {
+    move |seen| {
+        let answer = seen.of_step(0)?;
+        let mut quoted = answer.octets.clone();
+        let at = answer.header_len() + 4;
+        let number = quoted.get(at..at + 4).ok_or("no sequence number")?;
+        let number =
+            u32::from_be_bytes([number[0], number[1], number[2], number[3]]).wrapping_add_signed(off);
+        quoted[at..at + 4].copy_from_slice(&number.to_be_bytes());
+        Ok(Packet::back_to(answer, icmp(icmp_type, code).quote(quoted)))
+    }
+}
+
+/// Shows that the connection still takes data.
+fn still_takes_data(script: Script, w: &World) -> Script {
+    script
+        .react(|seen| {
+            let answer = seen.of_step(0)?;
+            Ok(Packet::back_to(answer, segment(answer, ACK | 8)?.data(b"alive")))
+        })
+        .never(
+            seen::protocol(6)
+                .destination(w.peer)
+                .that("tcp.flags", "RST", |it| it.tcp_flags().is_some_and(|flags| flags & 4 != 0)),
+        )
+}
+
+fn idle() -> Section {
+    let errors = [
+        ("host-unreachable", 3, 1),
+        ("port-unreachable", 3, 3),
+        ("protocol-unreachable", 3, 2),
+        ("fragmentation-needed", 3, 4),
+    ];
+    section("rfc5927/4.1")
+        .on(host().tcp(80))
+        .cases(errors.map(|(name, icmp_type, code)| {
+            case(
+                format!("{name}-about-nothing-in-flight-has-no-effect"),
+                ["rfc5927-4.1-3", "rfc5927-4.1-1", "rfc5927-5.2-1"],
+                move |w| {
+                    let script = established(w).react(error_about(icmp_type, code, 0)).silence();
+                    still_takes_data(script, w)
+                },
+            )
+            .alias("idea/I05")
+        }))
+        .cases([-100_000, 100_000].map(|off| {
+            let side = if off < 0 { "below" } else { "above" };
+            case(format!("port-unreachable-{side}-the-window-has-no-effect"), ["rfc5927-4.1-1"], move |w| {
+                let script = established(w).react(error_about(3, 3, off)).silence();
+                still_takes_data(script, w)
+            })
+            .alias("idea/I05")
+        }))
+        .cases([case("source-quench-has-no-effect", ["rfc5927-6.2-1", "rfc6633-3-3"], |w| {
+            let script = established(w).react(error_about(4, 0, 1)).silence();
+            still_takes_data(script, w)
+        })
+        .alias("idea/G15")])
+}
+
+fn middlebox() -> Section {
+    section("rfc5927/4.3").on(nat()).cases([case(
+        "error-about-somebody-elses-datagram-is-not-passed-in",
+        ["rfc5927-4.3-1"],
+        |w| {
+            let never_sent = w.passing().source(w.far2).destination(w.far).build();
+            send(w.inbound(unreachable(UnreachableCode::Host).quote(never_sent)).destination(w.out)).silence()
+        },
+    )
+    .alias("idea/M05")])
 }

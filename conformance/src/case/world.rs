@@ -40,6 +40,8 @@ pub struct Link {
 pub struct World {
     /// The links, by number.
     pub links: Vec<Link>,
+    /// The names of their interfaces.
+    pub names: Vec<String>,
     /// The DUT on link 0.
     pub dut: Ipv4Addr,
     /// Its neighbor on link 0, from which most stimuli come.
@@ -105,6 +107,7 @@ impl World {
             far,
             far2,
             own: scenario.interfaces.iter().flat_map(|it| &it.addresses).map(|it| it.address).collect(),
+            names: scenario.interfaces.iter().map(|it| it.name.clone()).collect(),
             links,
         }
     }

@@ -331,9 +331,13 @@ fn parameter_problems() -> Section {
             socket_send(0, (w.peer, 9), b"ping")
                 .answer(seen::udp(7, 9))
                 .send(w.ip(icmp(12, 1).quote(quoted)))
-                .socket_errors([Wanted::new("Parameter Problem code 1", |it: &SocketError| {
-                    it.queued.as_ref().is_none_or(|queued| (queued.icmp_type, queued.icmp_code) == (12, 1))
-                })])
+                .law("an error, and where it is queued it says code 1", Dimension::SocketErrors, |seen| {
+                    let errors: Vec<_> =
+                        seen.steps.iter().flat_map(|step| &step.observation.socket_errors).collect();
+                    let mut queued = errors.iter().filter_map(|it| it.queued.as_ref());
+                    let right = queued.all(|it| (it.icmp_type, it.icmp_code) == (12, 1));
+                    if right && !errors.is_empty() { Ok(()) } else { Err(format!("{errors:?}")) }
+                })
         })
         .on(host().udp(7).option("recverr", 1))
         .alias("idea/I02"),

@@ -93,12 +93,17 @@ fn routing() -> Section {
         })
         .on(host().no_routes().udp(7)),
         case(
-            "limited-broadcast-goes-to-the-link-broadcast",
+            "limited-broadcast-is-sent-and-link-broadcasts-carry-nothing-else",
             ["rfc1122-3.3.1.1-3", "rfc1122-3.3.6-4", "rfc1122-3.3.6-5"],
             |_| {
                 let everybody = [255, 255, 255, 255].into();
-                socket_send(0, (everybody, 9), b"all")
-                    .some(seen::udp(7, 9).destination(everybody).link_destination([0xff; 6]))
+                socket_send(0, (everybody, 9), b"all").some(seen::udp(7, 9).destination(everybody)).never(
+                    seen::datagram().link_destination([0xff; 6]).that(
+                        "ipv4.destination",
+                        "a unicast address",
+                        |it| !it.destination().is_broadcast() && !it.destination().is_multicast(),
+                    ),
+                )
             },
         )
         .on(scenario("host-ethernet").udp_any(7).option("broadcast", 1)),
