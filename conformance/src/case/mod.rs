@@ -44,6 +44,7 @@
 //!   `.octet(at, value)`, `.cut(len)`, `.link_broadcast()`.
 //! * **Steps** ([`script::Script`]): `send`, `send_all`, `send_quietly`, `advance(seconds(30))`, `socket_send`, `connect`,
 //!   `set_option`, and `react(|seen| …)` for a packet that depends on what came (a translated port, a sequence number).
+//!   `accepted(w, 80)` and `connected(w, 0, 80)` begin with a TCP connection, opened by the peer or by socket 0.
 //! * **Expectations** follow their step. Frames: `.answer(p)`, `.answers([…])` and `.silence()` account for *all* frames of
 //!   the step; `.or(clause, [p])`, `.or_silence(clause)`, `.may_answer(clause, p)` add ways to be right; `.never(p)` forbids;
 //!   `.some(p)` wants one among others. Then `.delivers(socket, data)`, `.reports(socket, "ECONNREFUSED")`,
@@ -86,6 +87,7 @@ pub mod requirement;
 pub mod script;
 pub mod setting;
 pub mod suite;
+pub mod tcp;
 pub mod world;
 
 mod historic;
@@ -143,6 +145,7 @@ pub mod prelude {
     pub use super::requirement::Level;
     pub use super::script::{Probe, Script, advance, entry, seconds, send, send_all, socket, socket_send};
     pub use super::setting::{Setting, host, nat, router, rule, scenario, source_routing};
+    pub use super::tcp::{accepted, connected, flags};
     pub use super::world::{CLOSED_PORT, ECHO_IDENTIFIER, PEER_PORT, World, octets, request, to_port};
     pub use crate::model::{
         Action, ConntrackEntry, Delivery, Dimension, Hook, Role, RouteKind, Rule, RuleAction, SocketAction,

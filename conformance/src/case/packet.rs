@@ -91,6 +91,7 @@ pub struct Packet {
     cut: Option<usize>,
     interface: usize,
     link: LinkDestination,
+    link_source: Option<[u8; 6]>,
 }
 
 const RESERVED: u16 = 0x8000;
@@ -120,6 +121,7 @@ impl Packet {
             cut: None,
             interface: 0,
             link: LinkDestination::Dut,
+            link_source: None,
         }
     }
 
@@ -147,6 +149,13 @@ impl Packet {
     #[must_use]
     pub fn link_group(self) -> Self {
         self.link(LinkDestination::Group)
+    }
+
+    /// Sets the hardware address that the frame comes from; needs an Ethernet scenario.
+    #[must_use]
+    pub fn link_source(mut self, address: [u8; 6]) -> Self {
+        self.link_source = Some(address);
+        self
     }
 
     /// Sets the version instead of 4.
@@ -374,7 +383,7 @@ impl Packet {
 
     /// Whether it can be said only where the link has addresses.
     pub fn needs_ethernet(&self) -> bool {
-        self.link != LinkDestination::Dut
+        self.link != LinkDestination::Dut || self.link_source.is_some()
     }
 
     /// The frame as on its link in `world`.
@@ -392,7 +401,8 @@ impl Packet {
             LinkDestination::Other(address) => address,
         };
         let mut frame = to.to_vec();
-        frame.extend([2, 0, 0, 0, 0xee, self.interface as u8, 8, 0]);
+        frame.extend(self.link_source.unwrap_or([2, 0, 0, 0, 0xee, self.interface as u8]));
+        frame.extend([8, 0]);
         frame.extend(datagram);
         frame
     }

@@ -28,6 +28,7 @@ pub(crate) const NOT_PLANTED: &[(&str, &str)] = &[
     ("tcpdump-ifname-subobject", "a program that looks at packets"),
     ("freebsd-ping-23093", "a program that uses a stack"),
     ("netfilter-local-inner-2003", "the fault is in where a hook is registered"),
+    ("winfreez", "which neighbor a datagram is handed to does not show where links have no addresses"),
     ("ovs-fragment-stack", "memory of a switch that packets do not show"),
 ];
 
@@ -487,16 +488,6 @@ const MESSAGES: &[Fault] = &[
         Warp::Scenario(|it| {
             it.sysctl.insert("net.ipv4.route.redirect_number".to_owned(), "100000".to_owned());
             it.sysctl.insert("net.ipv4.route.redirect_load".to_owned(), "0".to_owned());
-        }),
-    ),
-    bug(
-        "winfreez",
-        Warp::Arriving(|_, it| {
-            if icmp_type(it).is_some_and(|it| it.0 == 5) {
-                it[12..16].copy_from_slice(&[10, 0, 0, 2]);
-                seal_header(it);
-            }
-            true
         }),
     ),
     bug(

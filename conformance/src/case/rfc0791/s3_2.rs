@@ -46,7 +46,12 @@ fn matching() -> Section {
                 .send(parts[1].clone())
                 .answer(seen::reply_to(&request))
         })
-        .aliases(["idea/C08", "tc8/IPv4_FRAGMENTS_02"])
+        .aliases([
+            "idea/C08",
+            "tc8/IPv4_FRAGMENTS_02",
+            "bug/gvisor-frag-key",
+            "bug/suricata-defrag-2024",
+        ])
     }))
 }
 
