@@ -14,6 +14,7 @@ use crate::dut::lwip::LwipDut;
 use crate::dut::recorded::Recorded;
 use crate::dut::reference::ReferenceDut;
 use crate::dut::smoltcp::SmoltcpDut;
+use crate::dut::tap::TapDut;
 use crate::dut::uml::UmlDut;
 use crate::model::Dimension;
 
@@ -30,6 +31,8 @@ pub(super) enum DutName {
     Smoltcp,
     /// `lwip`: the system's library, behind a program built when it is asked for.
     Lwip,
+    /// `tap:NAME,…`: whatever is behind interfaces that are there already.
+    Tap(Vec<String>),
     /// `exec:COMMAND`: a stack in a program that speaks the protocol of `dut::exec`.
     Exec(String),
     /// `recorded:DIR`: what another DUT was seen to do.
@@ -68,6 +71,9 @@ impl std::str::FromStr for DutName {
             None if name == "uml" => Ok(Self::Uml),
             None if name == "smoltcp" => Ok(Self::Smoltcp),
             None if name == "lwip" => Ok(Self::Lwip),
+            Some(("tap", names)) if names.split(',').all(|name| !name.is_empty()) => {
+                Ok(Self::Tap(names.split(',').map(str::to_owned).collect()))
+            }
             Some(("exec", command)) if !command.trim().is_empty() => Ok(Self::Exec(command.to_owned())),
             Some(("recorded", directory)) if !directory.is_empty() => Ok(Self::Recorded(directory.into())),
             _ => {
@@ -87,6 +93,7 @@ impl fmt::Display for DutName {
             Self::Uml => f.write_str("uml"),
             Self::Smoltcp => f.write_str("smoltcp"),
             Self::Lwip => f.write_str("lwip"),
+            Self::Tap(names) => write!(f, "tap:{}", names.join(",")),
             Self::Exec(command) => write!(f, "exec:{command}"),
             Self::Recorded(directory) => write!(f, "recorded:{}", directory.display()),
         }
@@ -115,6 +122,10 @@ impl DutName {
             Self::Lwip => {
                 let started = LwipDut::new();
                 Box::new(started.map_err(|error| Failure::of_dut("lwip", &error))?)
+            }
+            Self::Tap(names) => {
+                let opened = TapDut::new(names);
+                Box::new(opened.map_err(|error| Failure::of_dut(&self.to_string(), &error))?)
             }
             Self::Exec(command) => {
                 let started = ExecDut::new(command);
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told_the_known_ones() {
-        for name in ["", "Linux", "reference:", "linux:6", "recorded:"] {
+        for name in ["", "Linux", "reference:", "linux:6", "recorded:", "tap:", "tap:a,", "exec: "] {
             let error = name.parse::<DutName>().unwrap_err();
             assert!(error.starts_with(&format!("there is no DUT `{name}`; DUTs are reference, ")), "{error}");
         }

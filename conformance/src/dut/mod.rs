@@ -7,6 +7,7 @@ pub mod lwip;
 pub mod recorded;
 pub mod reference;
 pub mod smoltcp;
+pub mod tap;
 pub mod uml;
 
 use std::time::Duration;

@@ -35,12 +35,12 @@ pub(super) const TUN: &str = "/dev/net/tun";
 const OFFLOADS: [u32; 2] = [0x17, 0x24];
 
 /// Octets of frames that may wait in a packet socket, as far as the system allows.
-const PACKET_BUFFER: i32 = 64 << 20;
+pub(super) const PACKET_BUFFER: i32 = 64 << 20;
 
 /// `PACKET_QDISC_BYPASS`: frames go straight into the device.
-const PACKET_QDISC_BYPASS: i32 = 20;
+pub(super) const PACKET_QDISC_BYPASS: i32 = 20;
 /// `PACKET_IGNORE_OUTGOING`: the socket does not see what it sends.
-const PACKET_IGNORE_OUTGOING: i32 = 23;
+pub(super) const PACKET_IGNORE_OUTGOING: i32 = 23;
 
 /// A maker of devices for one world.
 #[derive(Debug)]

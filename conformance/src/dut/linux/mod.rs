@@ -12,6 +12,7 @@ mod device;
 mod errno;
 mod error;
 mod inside;
+pub(super) mod neighbor;
 mod netlink;
 mod port;
 pub mod probe;

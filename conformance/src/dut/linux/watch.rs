@@ -159,7 +159,7 @@ fn is_release_of_pieces(drop: &PacketDrop) -> bool {
 }
 
 /// Milliseconds since midnight UTC.
-fn midnight_ms() -> u32 {
+pub(super) fn midnight_ms() -> u32 {
     const DAY_S: u64 = 24 * 60 * 60;
     let now: Duration = process::clock(libc::CLOCK_REALTIME);
     (now.as_secs() % DAY_S) as u32 * 1000 + now.subsec_millis()
