@@ -30,7 +30,7 @@ const TESTS: &[(&str, Body)] = &[
     ("drops_have_reasons", drops_have_reasons),
     ("clock_never_goes_back", clock_never_goes_back),
     ("unopened_dut_is_gone", unopened_dut_is_gone),
-    ("measuring_injects_as_often_as_told", measuring_injects_as_often_as_told),
+    ("bare_frames_pass_like_any_other", bare_frames_pass_like_any_other),
     ("any_version_nibble_reaches_ip", any_version_nibble_reaches_ip),
     ("reopening_forgets_everything", reopening_forgets_everything),
     ("ethernet_frames_are_whole", ethernet_frames_are_whole),
@@ -494,13 +494,11 @@ fn vanished_device_is_gone() -> Result<(), DutError> {
     Ok(())
 }
 
-fn measuring_injects_as_often_as_told(dut: &mut LinuxDut) -> Result<(), DutError> {
+fn bare_frames_pass_like_any_other(dut: &mut LinuxDut) -> Result<(), DutError> {
     dut.open(&host())?;
-    let speed = dut.measure(0, &echo_request(PEER, HOST, b"abcdefgh"), 2, 5)?;
-    assert!(speed.floor > Duration::ZERO && speed.step > Duration::ZERO, "{speed:?}");
+    assert!(dut.pass_bare(0, 0, &echo_request(PEER, HOST, b"abcdefgh"))?, "an answer is there");
     let mut counters = Counters::new();
     dut.counters(&mut counters)?;
-    // Two rounds of three times five.
-    assert_eq!(counters.value(CounterId::icmp_in_type(8)), 30);
+    assert_eq!(counters.value(CounterId::icmp_in_type(8)), 1);
     Ok(())
 }

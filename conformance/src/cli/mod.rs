@@ -1,6 +1,7 @@
 //! The `netassay` command: one file per subcommand. This is the only module that knows both DUTs and reports.
 
 mod agent;
+mod bench;
 mod compare;
 mod coverage;
 mod diff;
@@ -58,6 +59,7 @@ enum Command {
     #[command(hide = true)]
     Inside,
     Coverage(coverage::Args),
+    Bench(bench::Args),
 }
 
 /// Everything went well, or what was found is nothing to worry about.
@@ -93,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Coverage(args) => coverage::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     outcome.map_or_else(
         |failure| {

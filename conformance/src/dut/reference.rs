@@ -136,7 +136,7 @@ impl Dut for ReferenceDut {
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
         let world = self.world.as_ref().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
         for (slot, value) in counters.slots_mut().iter_mut().zip(world.stack.counters().slots()) {
-            *slot = i64::try_from(*value).unwrap_or(i64::MAX);
+            *slot = value.cast_signed();
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ impl Readings {
 pub(super) struct Checkpoint {
     a: Readings,
     b: Readings,
+    /// Whether the counters differed last time.
+    is_apart: bool,
     /// What the tables differed in last time: only news are differences of this stretch.
     known: Vec<Difference>,
 }
@@ -43,12 +45,13 @@ impl Checkpoint {
             self.b.turn();
             drive.a.counters(&mut self.a.now).map_err(|source| of(drive.a, source))?;
             drive.b.counters(&mut self.b.now).map_err(|source| of(drive.b, source))?;
-            // As long as all was equal, two comparisons of memory tell that it still is.
-            if self.a.now != self.b.now || self.a.before != self.b.before {
+            // As long as all was equal, one comparison of memory tells that it still is.
+            let were_equal = !std::mem::replace(&mut self.is_apart, self.a.now != self.b.now);
+            if were_equal && !self.is_apart {
+                comparison.counters_are_equal();
+            } else {
                 let [moved_a, moved_b] = self.moved();
                 comparison.counters(&moved_a, &moved_b, out);
-            } else {
-                comparison.counters_are_equal();
             }
         }
         if dimensions.contains(Dimension::Conntrack) {

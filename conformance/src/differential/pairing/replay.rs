@@ -11,10 +11,14 @@ use crate::differential::rule::Context;
 use crate::dut::Dut;
 use crate::model::{Counters, Dimension, Dimensions, Observation, Scenario, Step};
 
-/// Steps between two checkpoints. A stretch that differs is run again with a reading after each of its steps.
-const STRETCH: u64 = 4096;
-/// How many stretches are run again; what is behind is reported for the whole stretch.
-const STRETCHES_AGAIN: usize = 256;
+/// Steps between two checkpoints. A stretch that differs is run again with a reading after each block of it, and the
+/// blocks that differ once more with a reading after each step. Reading the kernel's table of connections takes as
+/// long as thousands of steps, so stretches are long.
+const STRETCH: u64 = 1 << 16;
+/// Steps of a block; a whole number of blocks makes a stretch.
+const BLOCK: u64 = 1 << 8;
+/// How many blocks are run step by step; what is behind is reported for the whole stretch.
+const BLOCKS_AGAIN: usize = 4096;
 
 /// Differences found at one step.
 #[derive(Debug)]
@@ -71,6 +75,7 @@ pub struct Replay<'d> {
     drive: Drive<'d>,
     comparison: Comparison,
     differences: Vec<Difference>,
+    counts_each_step: bool,
 }
 
 /// What is fixed for one trace.
@@ -90,7 +95,12 @@ type Marked = BTreeMap<u64, Vec<Difference>>;
 impl<'d> Replay<'d> {
     /// Replays on the DUTs of `drive`.
     pub fn new(drive: Drive<'d>) -> Self {
-        Self { drive, comparison: Comparison::default(), differences: Vec::new() }
+        Self { drive, comparison: Comparison::default(), differences: Vec::new(), counts_each_step: true }
+    }
+
+    /// Leaves counters to the checkpoints even where reading them is cheap.
+    pub fn count_at_checkpoints(&mut self) {
+        self.counts_each_step = false;
     }
 
     /// The DUTs.
@@ -154,7 +164,8 @@ impl<'d> Replay<'d> {
     ) -> Result<Plan<'p>, PairError> {
         self.drive.open(scenario)?;
         let counters = Dimensions::NONE.with(Dimension::Counters);
-        let is_cheap = self.drive.a.counters_are_cheap() && self.drive.b.counters_are_cheap();
+        let is_cheap =
+            self.counts_each_step && self.drive.a.counters_are_cheap() && self.drive.b.counters_are_cheap();
         let cheap = if is_cheap { dimensions.both(counters) } else { Dimensions::NONE };
         let dear = dimensions.both(counters.with(Dimension::Conntrack));
         let dear = if is_cheap { dear.without(Dimension::Counters) } else { dear };
@@ -233,16 +244,15 @@ impl<'d> Replay<'d> {
         if plan.dear == Dimensions::NONE {
             return Ok(());
         }
-        let mut differences = Vec::new();
-        dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
+        let differences = self.read(plan, dear)?;
         if !differences.is_empty() {
             marked.insert(stretch, differences);
         }
         Ok(())
     }
 
-    /// Runs the trace again with a reading after each step of the marked stretches, and takes those stretches out of
-    /// `marked` in which it found the steps.
+    /// Runs the trace again to find the steps of the marked stretches that bring the differences about, and takes those
+    /// stretches out of `marked` in which it found them.
     fn locate(
         &mut self,
         plan: &Plan<'_>,
@@ -250,36 +260,74 @@ impl<'d> Replay<'d> {
         listener: &mut dyn Listener,
         marked: &mut Marked,
     ) -> Result<(), ReplayError> {
-        let wanted: Vec<u64> = marked.keys().copied().take(STRETCHES_AGAIN).collect();
+        let stretches: Vec<u64> = marked.keys().copied().collect();
+        let mut blocks = Vec::new();
+        self.again(plan, source, (&stretches, STRETCH), BLOCK, &mut |seen| blocks.push(seen.index / BLOCK))?;
+        blocks.truncate(BLOCKS_AGAIN);
+        self.again(plan, source, (&blocks, BLOCK), 1, &mut |seen| {
+            marked.remove(&(seen.index / STRETCH));
+            listener.found(seen);
+        })
+    }
+
+    /// Runs the trace again up to the last of the parts with the numbers `wanted`, each of `len` steps. In these parts
+    /// it reads what is dear after `every` steps and tells what moved apart.
+    fn again(
+        &mut self,
+        plan: &Plan<'_>,
+        source: &mut dyn StepSource,
+        (wanted, len): (&[u64], u64),
+        every: u64,
+        tell: &mut dyn FnMut(&Finding<'_>),
+    ) -> Result<(), ReplayError> {
+        let Some(last) = wanted.last() else { return Ok(()) };
         source.rewind()?;
         self.comparison.reset(plan.scenario, plan.dimensions);
         self.drive.open(plan.scenario)?;
         let (mut cheap, mut dear) = (Checkpoint::default(), Checkpoint::default());
         let mut is_read = true;
-        let last = wanted.last().map_or(0, |stretch| (stretch + 1) * STRETCH);
-        for index in 0..last {
+        for index in 0..(last + 1) * len {
             if plan.stop.load(Ordering::Relaxed) {
-                break;
+                return Ok(());
             }
-            let Ok(Some(step)) = source.next_step() else { break };
-            let is_wanted = wanted.binary_search(&(index / STRETCH)).is_ok();
-            let mut differences = Vec::new();
-            if is_wanted && !is_read {
-                dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
-                differences.clear();
+            let is_wanted = wanted.binary_search(&(index / len)).is_ok();
+            if is_wanted && !is_read && index.is_multiple_of(every) {
+                self.read(plan, &mut dear)?;
             }
+            let Ok(Some(step)) = source.next_step() else {
+                if index > 0 && !is_read && wanted.binary_search(&((index - 1) / len)).is_ok() {
+                    self.read_and_tell(plan, &mut dear, (index - 1, None), tell)?;
+                }
+                return Ok(());
+            };
             self.step(plan, step, &mut cheap)?;
-            if is_wanted {
-                dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
+            is_read = is_wanted && (index + 1).is_multiple_of(every);
+            if is_read {
+                self.read_and_tell(plan, &mut dear, (index, Some(step)), tell)?;
             }
-            is_read = is_wanted;
-            if !differences.is_empty() {
-                marked.remove(&(index / STRETCH));
-                let counters = plan.dear.contains(Dimension::Counters).then(|| dear.moved());
-                let differences = &differences[..];
-                let seen = Some([&self.drive.seen_a, &self.drive.seen_b]);
-                listener.found(&Finding { index, step: Some(step), differences, seen, counters });
-            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is dear and gives back what moved apart since the last reading.
+    fn read(&mut self, plan: &Plan<'_>, dear: &mut Checkpoint) -> Result<Vec<Difference>, PairError> {
+        let mut differences = Vec::new();
+        dear.read(&mut self.drive, plan.dear, &mut self.comparison, &mut differences)?;
+        Ok(differences)
+    }
+
+    fn read_and_tell(
+        &mut self,
+        plan: &Plan<'_>,
+        dear: &mut Checkpoint,
+        (index, step): (u64, Option<&Step>),
+        tell: &mut dyn FnMut(&Finding<'_>),
+    ) -> Result<(), PairError> {
+        let differences = &self.read(plan, dear)?[..];
+        if !differences.is_empty() {
+            let counters = plan.dear.contains(Dimension::Counters).then(|| dear.moved());
+            let seen = Some([&self.drive.seen_a, &self.drive.seen_b]);
+            tell(&Finding { index, step, differences, seen, counters });
         }
         Ok(())
     }

@@ -245,12 +245,12 @@ impl MibReader {
     /// Reads all counters since the namespace was made.
     pub(in super::super) fn read(&self, counters: &mut Counters) -> io::Result<()> {
         bpf::run(&self.program)?;
-        counters.clear();
+        let first = CounterId::icmp_in_type(0).slot();
         let slots = counters.slots_mut();
+        slots[..first].fill(0);
         for place in &self.places {
             slots[place.slot] += self.value(place) as i64;
         }
-        let first = CounterId::icmp_in_type(0).slot();
         self.map.load_all(self.by_type, &mut slots[first..first + BY_TYPE / 8]);
         Ok(())
     }
