@@ -244,7 +244,7 @@ mod tests {
             let mut octets = octets;
             octets.truncate(octets.len() & !1);
             octets.extend(checksum(&octets).to_be_bytes());
-            let (part, rest) = octets.split_at(at % octets.len() & !1);
+            let (part, rest) = octets.split_at((at % octets.len()) & !1);
             let derived = Sum::of(part).rest_of_intact();
             derived.fold() % 0xffff == Sum::of(rest).fold() % 0xffff
         }
