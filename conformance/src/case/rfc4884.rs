@@ -171,7 +171,7 @@ fn translated() -> Section {
                 ))
         },
     )
-    .alias("idea/M20")])
+    .alias("idea/H06")])
 }
 
 fn received() -> Section {

@@ -37,7 +37,7 @@ fn flags(it: &Datagram) -> Option<u8> {
 fn switch() -> Section {
     section("rfc8335/4")
         .cases([case("without-being-enabled-it-is-silent", ["rfc8335-4-1"], |w| send(by_name(w)).silence())
-            .alias("idea/G16")])
+            .alias("idea/G10")])
 }
 
 fn queries() -> Section {
@@ -55,14 +55,14 @@ fn queries() -> Section {
                 )
             },
         )
-        .alias("idea/G16"),
+        .alias("idea/G10"),
         case("loopback-is-found-by-a-padded-name", ["rfc8335-2.1-1"], |w| {
             send(ask(w, interface_by_name("lo"))).answer(seen::icmp(43, 0))
         }),
         case("own-interface-is-found-by-address", ["rfc8335-2.1-3"], |w| {
             send(ask(w, interface_by_address(w.dut))).answer(seen::icmp(43, 0))
         })
-        .alias("idea/G16"),
+        .alias("idea/G10"),
         case("absent-index-is-code-2", ["rfc8335-2.1-2", "rfc8335-4.1-3"], |w| {
             send(ask(w, interface_by_index(0x7fff_ffff))).answer(seen::icmp(43, 2))
         }),

@@ -129,10 +129,9 @@ impl Inside {
 /// What to say when a sysctl cannot be set.
 pub(super) fn sysctl_error(name: &str, value: &str, error: io::Error) -> DutError {
     match error.raw_os_error() {
-        Some(libc::ENOENT) => DutError::Environment {
-            what: format!("the sysctl {name}"),
-            why: "this kernel has none of that name inside a network namespace".to_owned(),
-        },
+        Some(libc::ENOENT) => {
+            DutError::Unsupported(format!("this kernel has no {name} inside a network namespace"))
+        }
         Some(libc::EINVAL) => DutError::Unsupported(format!("the kernel refuses `{value}` for {name}")),
         _ => super::error::failed(format!("setting {name} to `{value}`"), error),
     }
