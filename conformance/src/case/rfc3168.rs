@@ -13,7 +13,7 @@ fn transit() -> Section {
         .cases((0..4u8).map(|ecn| {
             case(
                 format!("ecn-{ecn}-passes-an-idle-router"),
-                ["rfc3168-5-5", "rfc3168-5-3", "rfc3168-5-6", "rfc3168-8-1"],
+                ["rfc3168-5-5", "rfc3168-5-2", "rfc3168-5-3", "rfc3168-5-6", "rfc3168-8-1"],
                 move |w| {
                     let transit = w.passing().tos(ecn);
                     send(transit.clone()).answer(seen::forwarded(&transit).interface(1).ecn(ecn))
@@ -32,6 +32,10 @@ fn transit() -> Section {
 
 fn dropped() -> Section {
     section("rfc3168/5/drop").on(router()).cases([
+        case("ect-and-dont-fragment-go-together", ["rfc3168-5.3-1"], |w| {
+            let transit = w.passing().tos(2).dont_fragment();
+            send(transit.clone()).answer(seen::forwarded(&transit).interface(1).ecn(2))
+        }),
         case("expiry-is-not-turned-into-a-mark", ["rfc3168-5-4"], |w| {
             send(w.passing().tos(2).ttl(1)).never(seen::protocol(17).interface(1))
         }),

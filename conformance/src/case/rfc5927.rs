@@ -4,7 +4,7 @@ use super::prelude::*;
 
 /// The sections of RFC 5927.
 pub(super) fn sections() -> Vec<Section> {
-    vec![idle(), middlebox()]
+    vec![idle(), opening(), middlebox()]
 }
 
 const SYN: u8 = 0x02;
@@ -93,6 +93,46 @@ fn idle() -> Section {
             still_takes_data(script, w)
         })
         .alias("idea/G15")])
+}
+
+/// An error about the SYN that left first, its sequence number moved by `off`.
+fn about_syn(icmp_type: u8, code: u8, off: i32) -> impl Fn(&History) -> Result<Packet, String> + Send + Sync {
+    move |seen| {
+        let syn = seen.of_step(0)?;
+        let mut quoted = syn.octets.clone();
+        let at = syn.header_len() + 4;
+        let number = quoted.get(at..at + 4).ok_or("no sequence number")?;
+        let number =
+            u32::from_be_bytes([number[0], number[1], number[2], number[3]]).wrapping_add_signed(off);
+        quoted[at..at + 4].copy_from_slice(&number.to_be_bytes());
+        Ok(Packet::back_to(syn, icmp(icmp_type, code).quote(quoted)))
+    }
+}
+
+fn opening() -> Section {
+    let client = || host().tcp(4000);
+    let connect =
+        |w: &World| Script::default().connect(0, w.peer, 80).some(seen::protocol(6).destination(w.peer));
+    section("rfc5927/5.2")
+        .on(client())
+        .cases([("protocol", 2), ("port", 3)].map(|(name, code)| {
+            case(
+                format!("{name}-unreachable-about-the-syn-aborts"),
+                ["rfc5927-5.2-2", "rfc5927-4.1-2"],
+                move |w| {
+                    connect(w)
+                        .react(about_syn(3, code, 0))
+                        .reports(0, if code == 2 { "ENOPROTOOPT" } else { "ECONNREFUSED" })
+                },
+            )
+            .alias("idea/I05")
+        }))
+        .cases([-1, 1, 77_777].map(|off| {
+            case(format!("error-whose-number-is-off-by-{off}-has-no-effect"), ["rfc5927-4.1-2"], move |w| {
+                connect(w).react(about_syn(3, 3, off)).reports_nothing()
+            })
+            .alias("idea/I05")
+        }))
 }
 
 fn middlebox() -> Section {

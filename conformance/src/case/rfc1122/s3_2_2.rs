@@ -455,6 +455,28 @@ fn timestamps_on_hosts() -> Section {
 
 fn mask_discovery() -> Section {
     section("rfc1122/3.2.2.9/discovery").cases([
+        case("later-masks-are-ignored", ["rfc1122-3.2.2.9-6", "rfc1122-3.2.2.9-14"], |w| {
+            // Under the second mask the destination would be on link 0; its route leads by link 1.
+            let masks = [[255, 255, 0, 0], [255, 0, 0, 0]].map(|mask| w.ip(icmp(18, 0).data(mask)));
+            send_all(masks)
+                .socket_send(0, ([10, 9, 9, 9].into(), 9), b"where")
+                .answer(seen::udp(7, 9).interface(1))
+        })
+        .on(super::s3_1::two_links().via("0.0.0.0/0", [10, 1, 0, 2], 1).udp_any(7))
+        .alias("idea/G08"),
+        case("masks-are-asked-for-a-few-times-at-most", ["rfc1122-3.2.2.9-4", "rfc1122-3.2.2.9-13"], |_| {
+            advance(seconds(2)).law("five requests at most", Dimension::Frames, |seen| {
+                match seen
+                    .datagrams()
+                    .filter(|it| it.icmp_type_and_code().is_some_and(|it| it.0 == 17))
+                    .count()
+                {
+                    0..=5 => Ok(()),
+                    many => Err(format!("{many} requests")),
+                }
+            })
+        })
+        .alias("idea/G08"),
         case("learned-mask-makes-no-authority", ["rfc1122-3.2.2.9-10"], |w| {
             send(w.ip(icmp(18, 0).data([255, 255, 0, 0])))
                 .silence()

@@ -174,6 +174,17 @@ fn fragmentation() -> Section {
         })
         .on(host().udp(7).option("pmtudisc", 0))
         .alias("idea/D01"),
+        case("off-link-datagrams-keep-to-576-octets-or-discover-the-path", ["rfc1122-3.3.3-4"], |w| {
+            socket_send(0, (w.far, 9), octets(1000)).law(
+                "576 octets at most, or dont fragment (RFC 1191 §2)",
+                Dimension::Frames,
+                |seen| {
+                    let wrong = seen.datagrams().find(|it| it.total_length() > 576 && !it.dont_fragment());
+                    wrong.map_or(Ok(()), |it| Err(format!("{} octets", it.total_length())))
+                },
+            )
+        })
+        .on(host().udp(7)),
         case("without-fragmentation-nothing-exceeds-the-mtu", ["rfc1122-3.3.3-3"], |w| {
             socket_send(0, (w.peer, 9), octets(2000)).silence()
         })

@@ -260,6 +260,15 @@ fn next_hop() -> Section {
             send(transit.clone()).answer(seen::forwarded(&transit).interface(1))
         })
         .on(router()),
+        case("host-beyond-an-unnumbered-link-is-reached-by-it", ["rfc1812-5.2.4.2-1"], |w| {
+            let transit = w.passing().destination([192, 0, 2, 9]);
+            send(transit.clone()).answer(seen::forwarded(&transit).interface(1)).probe(Probe::EchoOnly)
+        })
+        .on(super::s4_2_2::unnumbered().edit(|scenario| {
+            let mut peer = scenario.routes[0].clone();
+            peer.to = "192.0.2.9/32".parse().expect("a prefix");
+            scenario.routes = vec![peer];
+        })),
         case("host-route-wins", ["rfc1812-5.2.4.3-3"], |w| {
             let transit = Packet::new(to_port(CLOSED_PORT)).source(w.next).destination(w.far).on(1);
             send(transit.clone()).answer(seen::forwarded(&transit).interface(0))

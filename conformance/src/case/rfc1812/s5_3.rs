@@ -8,6 +8,7 @@ pub(super) fn sections() -> Vec<Section> {
         ttl(),
         type_of_service(),
         precedence(),
+        bursts(),
         link_broadcast(),
         directed_broadcast(),
         martians(),
@@ -97,6 +98,59 @@ fn precedence() -> Section {
                 },
             )
         }))
+}
+
+/// A burst in which precedence 0 and 7 take turns. An idle stack passes all of it; one that drops has rules to obey.
+fn burst(w: &World) -> Vec<Packet> {
+    (0..200u16).map(|at| w.passing().identification(at).tos(if at % 2 == 0 { 0 } else { 0xe0 })).collect()
+}
+
+/// Identifications of what came through with a type of service, in the order in which it came.
+fn passed(seen: &History, tos: u8) -> Vec<u16> {
+    let through = seen.datagrams().filter(|it| it.interface == 1 && it.tos() == tos);
+    through.map(Datagram::identification).collect()
+}
+
+fn bursts() -> Section {
+    section("rfc1812/5.3.6").on(router()).cases([
+        case("what-passes-a-burst-is-in-order", ["rfc1812-5.3.6-1", "rfc1812-5.3.6-6"], |w| {
+            send_all(burst(w)).law("order within each precedence", Dimension::Frames, |seen| {
+                let (low, high) = (passed(seen, 0), passed(seen, 0xe0));
+                let right = low.is_sorted() && high.is_sorted() && !high.is_empty();
+                if right { Ok(()) } else { Err("out of order, or nothing".to_owned()) }
+            })
+        }),
+        case(
+            "higher-precedence-loses-no-more-than-lower",
+            [
+                "rfc1812-5.3.6-2",
+                "rfc1812-5.3.3.1-1",
+                "rfc2474-4.2.2.2-1",
+                "rfc2474-4.2.2.2-2",
+                "rfc2474-4.2.2.2-3",
+            ],
+            |w| {
+                send_all(burst(w)).law("as much of precedence 7 as of 0", Dimension::Frames, |seen| {
+                    let (low, high) = (passed(seen, 0).len(), passed(seen, 0xe0).len());
+                    if high >= low && high > 0 { Ok(()) } else { Err(format!("{high} of 7, {low} of 0")) }
+                })
+            },
+        ),
+        case("filtered-precedence-can-be-told-code-14", ["rfc1812-5.3.3.3-3"], |w| {
+            send(w.passing().tos(5 << 5))
+                .answer(seen::unreachable(14).destination(w.peer))
+                .probe(Probe::EchoOnly)
+        })
+        .on(router()
+            .rule(Rule { protocol: Some(17), ..rule(Hook::Forward, RuleAction::Reject { code: 14 }) })),
+        case("cut-off-precedence-can-be-told-code-15", ["rfc1812-5.3.3.3-5"], |w| {
+            send(w.passing().tos(1 << 5))
+                .answer(seen::unreachable(15).destination(w.peer))
+                .probe(Probe::EchoOnly)
+        })
+        .on(router()
+            .rule(Rule { protocol: Some(17), ..rule(Hook::Forward, RuleAction::Reject { code: 15 }) })),
+    ])
 }
 
 fn link_broadcast() -> Section {
