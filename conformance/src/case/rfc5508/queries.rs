@@ -114,7 +114,7 @@ fn lifetime() -> Section {
         let query = w.transit(request());
         send(query)
             .answer(seen::icmp(8, 0).interface(1).source(w.out))
-            .advance(seconds(59))
+            .advance(seconds(50))
             .react(|seen| {
                 let out = seen.of_step(0)?;
                 let identifier = out.identifier().ok_or("no identifier")?;
