@@ -171,7 +171,7 @@ fn agent_shows_what_its_dut_shows() -> Result<(), Failed> {
 
 /// UDP from inside to outside of the scenario `nat`.
 const THROUGH: [u8; 28] =
-    [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0xa4, 0x01, 10, 0, 1, 2, 203, 0, 113, 9, 0, 53, 0, 7, 0, 8, 0, 0];
+    [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0x33, 0xc6, 10, 0, 1, 2, 203, 0, 113, 9, 0, 53, 0, 7, 0, 8, 0, 0];
 
 /// A UDP datagram from 10.0.0.1 port 7 to 10.0.0.2 port 9, quoted by Port Unreachable from 10.0.0.2.
 const PORT_UNREACHABLE: [u8; 56] = [

@@ -23,6 +23,7 @@ const TESTS: &[(&str, Body)] = &[
     ("it_is_another_kernel", it_is_another_kernel),
     ("it_does_as_the_reference_does", it_does_as_the_reference_does),
     ("reopening_forgets_everything", reopening_forgets_everything),
+    ("connections_are_tracked_and_translated", connections_are_tracked_and_translated),
     ("time_passes_by_its_own_clock", time_passes_by_its_own_clock),
 ];
 
@@ -115,6 +116,19 @@ fn time_passes_by_its_own_clock(dut: &mut UmlDut) -> Result<(), DutError> {
     let opened = dut.clock().unwrap().monotonic;
     observe(dut, &step(Duration::from_millis(300), Action::Advance))?;
     assert!(dut.clock().unwrap().monotonic >= opened + Duration::from_millis(300));
+    Ok(())
+}
+
+/// UDP from inside to outside of the scenario `nat`.
+const THROUGH: [u8; 28] =
+    [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0x33, 0xc6, 10, 0, 1, 2, 203, 0, 113, 9, 0, 53, 0, 7, 0, 8, 0, 0];
+
+/// Its kernel has no `nf_tables` for IPv4, so this takes the old tables, and their program.
+fn connections_are_tracked_and_translated(dut: &mut UmlDut) -> Result<(), DutError> {
+    dut.open(&named("nat"))?;
+    let seen = observe(dut, &inject(&THROUGH))?;
+    assert_eq!((seen.frames[0].interface, &seen.frames[0].octets[12..16]), (1, &[203, 0, 113, 1][..]));
+    assert_eq!(dut.conntrack()?.len(), 1);
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 //! The rules go in as one text on its standard input, in one transaction. Netlink would save the 5 ms that starting
 //! the program takes, at the price of writing its compiler again; only scenarios with rules pay.
 
+mod legacy;
+
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -16,36 +18,63 @@ use crate::model::{Prefix, Role, Rule, RuleAction, Scenario};
 /// Where `nft` is looked for: ordinary users often lack the second and third in their search path.
 pub(super) const PROGRAMS: &[&str] = &["nft", "/usr/sbin/nft", "/sbin/nft"];
 
+/// What `nft` says where the kernel's `nf_tables` does not know IPv4.
+const NO_IPV4: &str = "cache initialization failed";
+
 /// Installs the rules of `scenario` in the namespace that `inside` is in.
 pub(super) fn install(scenario: &Scenario, inside: &Inside) -> Result<(), DutError> {
     let script = script(scenario);
     if script.is_empty() {
         return Ok(());
     }
-    let mut child = start(inside)?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(script.as_bytes()).doing(|| "writing rules to nft".to_owned())?;
+    let Err(complaint) = feed(&script, PROGRAMS, &["-f", "-"], inside)? else { return Ok(()) };
+    if complaint.contains(NO_IPV4) {
+        let script = legacy::script(scenario)?;
+        return feed(&script, legacy::PROGRAMS, &[], inside)?
+            .map_err(|complaint| DutError::Unsupported(format!("iptables refuses the rules: {complaint}")));
     }
-    let output = child.wait_with_output().doing(|| "waiting for nft".to_owned())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    Err(DutError::Unsupported(format!("nft refuses the rules: {}", complaint.trim_end())))
+    Err(DutError::Unsupported(format!("nft refuses the rules: {complaint}")))
 }
 
-fn start(inside: &Inside) -> Result<std::process::Child, DutError> {
-    for program in PROGRAMS {
+/// Has the first of `programs` that is there read `script` inside; what it complains of is the inner error.
+fn feed(
+    script: &str,
+    programs: &[&str],
+    arguments: &[&str],
+    inside: &Inside,
+) -> Result<Result<(), String>, DutError> {
+    let name = programs.first().copied().unwrap_or_default();
+    let mut child = start(programs, arguments, inside)?;
+    if let Some(mut input) = child.stdin.take() {
+        // A program that ended without reading tells why itself.
+        match input.write_all(script.as_bytes()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            written => written.doing(|| format!("writing rules to {name}"))?,
+        }
+    }
+    let output = child.wait_with_output().doing(|| format!("waiting for {name}"))?;
+    if output.status.success() {
+        return Ok(Ok(()));
+    }
+    Ok(Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+}
+
+fn start(programs: &[&str], arguments: &[&str], inside: &Inside) -> Result<std::process::Child, DutError> {
+    for program in programs {
         let mut command = Command::new(program);
-        command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         inside.prepare(&mut command).doing(|| "entering the namespace".to_owned())?;
         match command.spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             result => return result.doing(|| format!("starting {program}")),
         }
     }
-    let why = "the program was not found; it comes with the package nftables".to_owned();
-    Err(DutError::Environment { what: "nft, which installs the scenario's rules,".to_owned(), why })
+    let name = programs.first().copied().unwrap_or_default();
+    let package = if name == "nft" { "nftables" } else { "iptables" };
+    Err(DutError::Environment {
+        what: format!("{name}, which installs the scenario's rules,"),
+        why: format!("the program was not found; it comes with the package {package}"),
+    })
 }
 
 /// One of the three tables, by what its rules do.

@@ -27,6 +27,7 @@ const WANTED: &[&str] = &[
     "nf_nat",
     "ip_tables",
     "iptable_raw",
+    "iptable_mangle",
     "iptable_filter",
     "iptable_nat",
     "xt_conntrack",
