@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 use crate::interface::{InterfaceId, LinkClass};
 use crate::ip::options::OptionRecord;
 use crate::ip::route::Route;
+use crate::wire::ipv4::HEADER_LEN;
 
 /// A datagram under way. The octets start with the IP header and are at least as long as it once validated.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +112,12 @@ impl Packet {
     /// What follows the header.
     pub fn payload(&self) -> &[u8] {
         self.octets.get(self.header_len()..).unwrap_or(&[])
+    }
+
+    /// The options, none if there is no header.
+    pub fn options_mut(&mut self) -> &mut [u8] {
+        let end = self.header_len();
+        self.octets.get_mut(HEADER_LEN..end).unwrap_or(&mut [])
     }
 
     /// Protocol number.

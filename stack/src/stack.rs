@@ -14,7 +14,7 @@ use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
 use crate::errno::Errno;
 use crate::hook::{Hook, HookContext, HookVerdict, Hooks};
-use crate::icmp::limit::{GlobalBucket, Peers};
+use crate::icmp::limit::{GlobalBucket, Peers, PossibleCredit};
 use crate::interface::{InterfaceId, LinkClass};
 use crate::ip::identification::Identifications;
 use crate::ip::reassembly::Reassembler;
@@ -78,6 +78,8 @@ pub struct Stack {
     pub(crate) sockets: Sockets,
     pub(crate) peers: Peers,
     pub(crate) global_bucket: GlobalBucket,
+    /// What the credit of the stack that this one follows can be, in place of its own bucket.
+    pub(crate) followed_credit: Option<PossibleCredit>,
     pub(crate) identifications: Identifications,
     pub(crate) reassembly: Reassembler<FragmentContext>,
     /// What each interface knows of its IGMP querier, by place of the interface.
@@ -106,6 +108,7 @@ impl Stack {
             sockets: Sockets::default(),
             peers: Peers::default(),
             global_bucket: GlobalBucket::new(),
+            followed_credit: None,
             identifications: Identifications::new(random.next_u64()),
             reassembly: Reassembler::new(reassembly_config(&config)),
             memberships: Vec::new(),

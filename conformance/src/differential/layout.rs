@@ -113,6 +113,15 @@ impl Layout {
         frame.get(self.payload()..self.end)?.first().copied()
     }
 
+    /// Where the datagram quoted by an ICMP error is, though the quote may end within its header: what is before `end` is
+    /// there.
+    pub fn quote_start(&self, frame: &[u8]) -> Option<Self> {
+        matches!(self.icmp_type(frame)?, 3 | 4 | 5 | 11 | 12).then_some(())?;
+        let ip = self.payload() + 8;
+        let header_len = usize::from(frame.get(ip..self.end)?.first()? & 0x0f) * 4;
+        (header_len >= 20 && ip + 20 <= self.end).then_some(Self { ip, header_len, end: self.end })
+    }
+
     /// The datagram quoted by an ICMP error, if it has a whole header. Its `end` is that of the quoting datagram.
     pub fn quote(&self, frame: &[u8]) -> Option<Self> {
         matches!(self.icmp_type(frame)?, 3 | 4 | 5 | 11 | 12).then_some(())?;

@@ -34,11 +34,26 @@ impl Stack {
             burst: i32::try_from(sysctls.icmp_msgs_burst).unwrap_or(i32::MAX),
             refills_early: self.config.departures.global_bucket_refills,
         };
-        if self.global_bucket.allows(self.now, &rate) {
+        let allowed = match &mut self.followed_credit {
+            Some(followed) => followed.decide(self.now, &rate),
+            None => self.global_bucket.allows(self.now, &rate),
+        };
+        if allowed {
             return Ok(Limited::Yes);
         }
         self.counters.bump(Counter::IcmpOutRateLimitGlobal);
         Err(Withheld::GlobalLimit)
+    }
+
+    /// From now on follows another stack in what its limit of all messages draws at random, which refuses `refusals`
+    /// messages in the step that comes.
+    pub fn follow_credit(&mut self, refusals: u64) {
+        self.followed_credit.get_or_insert_default().expect_refusals(refusals);
+    }
+
+    /// Whether the limits stand as they do in `other`: whatever comes, they will decide alike.
+    pub fn has_limits_of(&self, other: &Self) -> bool {
+        self.peers == other.peers && self.followed_credit == other.followed_credit
     }
 
     /// Asks the limit of the destination, then charges the limit of all messages. What goes to this system itself is
@@ -56,7 +71,10 @@ impl Stack {
             }
         }
         let random = &mut self.random;
-        self.global_bucket.charge(|| random.below(3) as u8);
+        match &mut self.followed_credit {
+            Some(followed) => followed.charge(),
+            None => self.global_bucket.charge(|| random.below(3) as u8),
+        }
         Ok(())
     }
 

@@ -109,7 +109,12 @@ fn append_summed(packet: &mut Packet, mut header: [u8; 8], body: &[u8], body_sum
     header[2] = 0;
     header[3] = 0;
     let sum = Sum::of(&header) + body_sum.unwrap_or_else(|| Sum::of(body));
-    [header[2], header[3]] = sum.checksum().to_be_bytes();
+    // Of the two zeros of one's complement arithmetic it is the one without bits: a message of zeros keeps its field.
+    let checksum = match sum.checksum() {
+        u16::MAX => 0,
+        checksum => checksum,
+    };
+    [header[2], header[3]] = checksum.to_be_bytes();
     packet.octets.reserve(header.len() + body.len());
     packet.octets.extend_from_slice(&header);
     packet.octets.extend_from_slice(body);

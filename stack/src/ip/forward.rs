@@ -11,6 +11,7 @@ use crate::packet::Packet;
 use crate::sink::Sink;
 use crate::stack::{Passage, Stack};
 use crate::wire::Ipv4Edit;
+use crate::wire::ipv4::HEADER_LEN;
 
 impl Stack {
     /// Sends a datagram of others on.
@@ -103,10 +104,15 @@ impl Stack {
     #[inline]
     fn forward_options(&mut self, packet: &mut Packet, route: &Route) {
         let header_len = packet.header_len();
-        if header_len > 20
-            && let Some(header) = packet.octets.get_mut(..header_len)
-        {
-            options::forward(header, &mut packet.options, route.source);
+        if header_len <= HEADER_LEN {
+            return;
+        }
+        let recorded = match packet.options.source_route.and_then(|it| it.next_hop) {
+            Some(_) => self.router.source_by_way_of(route, packet.destination()),
+            None => route.source,
+        };
+        if let Some(header) = packet.octets.get_mut(..header_len) {
+            options::forward(header, &mut packet.options, recorded, route.source);
         }
     }
 }

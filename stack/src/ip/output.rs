@@ -10,7 +10,7 @@ use crate::drop_reason::DropReason;
 use crate::hook::Hook;
 use crate::interface::{InterfaceId, LinkClass};
 use crate::ip::fragmentation::{Cuts, Fragments, are_reusable};
-use crate::ip::options::{EchoedOptions, OptionRecord};
+use crate::ip::options::{EchoedOptions, OptionRecord, blank_for_later_fragments};
 use crate::ip::route::{Disposition, OutputRoute, Route};
 use crate::outcome::{Notice, Refusal};
 use crate::packet::{Packet, PacketLink};
@@ -156,6 +156,11 @@ impl Stack {
         let Some(route) = packet.route else { return Err(DropReason::OutputNoRoute.into()) };
         if route.loops_back && !packet.no_loop_back {
             let mut copy = packet.clone();
+            if self.is_to_be_cut(packet, &route) {
+                // The kernel's copy shares the header, which is that of a later fragment by the time the copy is read;
+                // nobody makes its checksum right again.
+                blank_for_later_fragments(copy.options_mut());
+            }
             if self.run_hook(Hook::Postrouting, &mut copy, sink) == Ok(Passage::GoesOn) {
                 self.loop_back(copy, route, sink);
             }
@@ -172,6 +177,11 @@ impl Stack {
         }
         self.hand_to_link(packet, &route, sink);
         Ok(())
+    }
+
+    /// Whether it is longer than may leave at once, and may be cut.
+    fn is_to_be_cut(&self, packet: &Packet, route: &Route) -> bool {
+        packet.octets.len() > self.mtu_for(packet, route) && (!packet.dont_fragment() || packet.ignore_df)
     }
 
     /// The largest datagram that goes out unfragmented.

@@ -117,6 +117,7 @@ impl Stack {
                     V1_DELAY
                 }
                 2 => tenths(code.into()),
+                _ if !holds_its_sources(message) => return Err(DropReason::IgmpTruncated),
                 _ if group.is_unspecified() => return self.plan_general_report(incoming, message),
                 _ => v3_delay(code),
             }
@@ -274,4 +275,12 @@ const fn tenths(count: u64) -> Duration {
 const fn v3_delay(code: u8) -> Duration {
     let code = code as u64;
     if code < 128 { tenths(code) } else { tenths(((code & 0x0f) | 0x10) << ((code >> 4 & 7) + 3)) }
+}
+/// Whether a version 3 query is as long as the number of its sources says. RFC 3376 §4.1.8.
+fn holds_its_sources(message: &IgmpView<'_>) -> bool {
+    let octets = message.octets();
+    match octets.get(10..V3_QUERY_LEN) {
+        Some(&[high, low]) => octets.len() >= V3_QUERY_LEN + 4 * usize::from(u16::from_be_bytes([high, low])),
+        _ => false,
+    }
 }

@@ -11,10 +11,32 @@ use crate::packet::Packet;
 use crate::sink::Sink;
 use crate::stack::Stack;
 use crate::wire::Protocol;
+use crate::wire::ipv4::HEADER_LEN;
 use crate::wire::tcp::{self, ACK, RST, TcpError, TcpHeader, TcpView};
 
 /// The two bits of TOS that belong to ECN. RFC 3168 §5.
 const ECN_MASK: u8 = 0x03;
+
+/// The kind of an option that signs a segment, and its length. RFC 2385 §3.0.
+const SIGNATURE: (u8, usize) = (19, 18);
+
+/// Whether a segment with these options may be answered by a reset. A signed segment wants a signed answer, for which
+/// there is no key; nor is one answered whose list is unsound where a signature could still come. RFC 2385 §4.1.
+fn may_be_reset(options: &[u8]) -> bool {
+    let mut left = options;
+    while left.len() >= SIGNATURE.1 {
+        match *left {
+            [] | [0, ..] => return true,
+            [1, ref rest @ ..] => left = rest,
+            [kind, len, ..] if len >= 2 && kind != SIGNATURE.0 => {
+                let Some(rest) = left.get(usize::from(len)..) else { return false };
+                left = rest;
+            }
+            _ => return false,
+        }
+    }
+    true
+}
 
 impl Stack {
     /// Takes in a TCP segment.
@@ -42,7 +64,7 @@ impl Stack {
         if is_unicast && let Some(outcome) = self.deliver_tcp(local, remote, &segment, sink) {
             return outcome.map_err(Refusal::from);
         }
-        if is_unicast && !segment.has(RST) {
+        if is_unicast && !segment.has(RST) && may_be_reset(segment.options()) {
             self.reset(packet, &segment, sink);
         }
         Err(DropReason::TcpNoSocket.into())
@@ -68,6 +90,10 @@ impl Stack {
         let Ok(mut options) = self.echo_options(packet) else { return };
         let destination = options.first_hop().unwrap_or(packet.source());
         let Ok(way) = self.router.route_output(destination, packet.destination(), self.now) else { return };
+        let len = HEADER_LEN + options.len() + tcp::HEADER_LEN;
+        if u32::try_from(len).unwrap_or(u32::MAX) > way.route.mtu() {
+            return;
+        }
         options.complete(way.source, packet.source(), self.midnight_ms);
         let choice = HeaderChoice {
             protocol: Protocol::Tcp,

@@ -13,7 +13,7 @@ use crate::stack::Stack;
 use crate::wire::{Protocol, Sum};
 
 const HEADER_LEN: usize = 8;
-/// The checksum of a datagram of at most so many octets is verified before anybody looks for a socket; that of a longer
+/// A checksum over all of a datagram of at most so many octets is verified before anybody looks for a socket; that of a longer
 /// one when a socket takes it.
 const SUMMED_AT_ONCE: usize = 76;
 
@@ -67,7 +67,7 @@ impl Stack {
         let local = SocketAddrV4::new(packet.destination(), header.destination_port);
         let remote = SocketAddrV4::new(packet.source(), header.source_port);
         if packet.route.is_some_and(|route| !route.is_unicast()) {
-            return self.deliver_udp_to_all(packet, local, remote, is_intact, &mib, sink);
+            return self.deliver_udp_to_all(packet, local, remote, (header, is_intact), &mib, sink);
         }
         let found = if is_lite { None } else { self.sockets.find(SocketKind::Udp, local, remote) };
         match found {
@@ -104,12 +104,13 @@ impl Stack {
         packet: &Packet,
         local: SocketAddrV4,
         remote: SocketAddrV4,
-        is_intact: bool,
+        (header, is_intact): (Header, bool),
         mib: &Mib,
         sink: &mut S,
     ) -> Result<Outcome, Refusal> {
         let is_udp = packet.protocol() == u8::from(Protocol::Udp);
-        if is_udp && !is_intact && packet.payload().len() <= SUMMED_AT_ONCE {
+        let is_whole = is_udp || [0, packet.payload().len()].contains(&header.length);
+        if is_whole && !is_intact && packet.payload().len() <= SUMMED_AT_ONCE {
             return Err(self.refuse_udp(DropReason::UdpChecksumWrong, mib));
         }
         let takers: Vec<SocketId> = self

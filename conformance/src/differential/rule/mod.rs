@@ -143,6 +143,8 @@ pub struct Rules {
     identification: identification::Identification,
     nat_port: nat_port::NatPort,
     tcp_sequence: tcp_sequence::TcpSequence,
+    /// The longest that a step of the trace took on the two DUTs.
+    longest: Duration,
 }
 
 impl Rules {
@@ -151,8 +153,9 @@ impl Rules {
         *self = Self { nat_port: nat_port::NatPort::new(scenario), ..Self::default() };
     }
 
-    /// A new step begins, at which connection tracking told the two sides `a` and `b`.
-    pub fn next_step(&mut self, a: &[ConntrackEvent], b: &[ConntrackEvent]) {
+    /// A new step begins, which took `elapsed` on the two DUTs and at which connection tracking told them `a` and `b`.
+    pub fn next_step(&mut self, elapsed: Duration, a: &[ConntrackEvent], b: &[ConntrackEvent]) {
+        self.longest = self.longest.max(elapsed);
         self.identification.next_step();
         self.nat_port.learn(a, b);
     }
@@ -162,7 +165,7 @@ impl Rules {
         self.nat_port.apply(context, pair);
         self.tcp_sequence.apply(context, pair);
         self.identification.apply(context, pair);
-        timestamp::apply(context, pair);
+        timestamp::apply(context, self.longest, pair);
     }
 
     /// The NAT renaming, for the tuples of connection tracking and what sockets receive.

@@ -153,9 +153,10 @@ impl Watch {
 }
 
 /// Whether `drop` is no decision on a packet: the pieces of a reassembled datagram are freed with it, delivered or not,
-/// and how many of them are left by then depends on how buffers could be merged.
+/// or when it turns out longer than a length inside says. How many of them are left by then depends on how buffers could
+/// be merged.
 fn is_release_of_pieces(drop: &PacketDrop) -> bool {
-    drop.location.as_deref() == Some("skb_release_data")
+    matches!(drop.location.as_deref(), Some("skb_release_data" | "___pskb_trim"))
 }
 
 /// Milliseconds since midnight UTC.

@@ -75,12 +75,13 @@ impl Stack {
     }
 
     fn find_device(&self, wanted: InterfaceIdentification<'_>) -> Option<&Device> {
+        if let InterfaceIdentification::Ipv4(address) = wanted {
+            return self.router.device(self.router.interface_of(address)?);
+        }
         self.router.devices().iter().find(|device| match wanted {
             InterfaceIdentification::Name(name) => device.name.as_bytes() == name,
             InterfaceIdentification::Index(index) => u32::from(device.id.0) + 1 == index,
-            InterfaceIdentification::Ipv4(address) => {
-                device.addresses.iter().any(|own| own.prefix.address == address)
-            }
+            InterfaceIdentification::Ipv4(_) => false,
             InterfaceIdentification::Ipv6(address) => device.ipv6_addresses.contains(&address),
         })
     }

@@ -12,7 +12,7 @@ use crate::counters::Counter;
 use crate::decision::Detail;
 use crate::drop_reason::DropReason;
 use crate::outcome::{Outcome, Refusal};
-use crate::packet::Packet;
+use crate::packet::{Packet, PacketLink};
 use crate::sink::Sink;
 use crate::stack::Stack;
 use crate::wire::icmp::IcmpType;
@@ -32,7 +32,8 @@ impl Stack {
         self.counters.bump(Counter::IcmpInMsgs);
         let packet = &*packet;
         let octets = packet.payload();
-        if !checksum::is_intact(octets) {
+        // Nobody sums up again what has never left.
+        if packet.link != PacketLink::LoopedBack && !checksum::is_intact(octets) {
             return Err(DropReason::IcmpChecksumWrong.into());
         }
         let Ok(message) = IcmpView::new(octets) else {

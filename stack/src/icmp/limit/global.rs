@@ -24,7 +24,7 @@ impl Default for GlobalRate {
 /// Credit for messages, and when it was last refilled.
 ///
 /// Linux draws the price of each message from 0, 1 and 2, so the credit of a live kernel is not known exactly:
-/// [`GlobalBucket::set_credit`] lets a harness follow it.
+/// [`PossibleCredit`](super::PossibleCredit) follows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GlobalBucket {
     credit: i32,
@@ -33,7 +33,7 @@ pub struct GlobalBucket {
 }
 
 /// Jiffies between refills: 20 ms.
-const MIN_REFILL: u64 = HZ / 50;
+pub(super) const MIN_REFILL: u64 = HZ / 50;
 
 impl GlobalBucket {
     /// A bucket without credit that was never refilled, as a fresh namespace has it.

@@ -4,9 +4,11 @@
 //! record of its destination, and only then charged to the global bucket: [`GlobalBucket::allows`],
 //! [`Peers::allow_error`], [`GlobalBucket::charge`].
 
+mod credit;
 mod global;
 mod peer;
 
+pub use credit::PossibleCredit;
 pub use global::{GlobalBucket, GlobalRate};
 pub use peer::{ErrorRouteRate, PeerRecord, Peers, RedirectRate};
 

@@ -113,7 +113,7 @@ impl PeerRecord {
 /// is full, the older generation is forgotten and the younger one takes its place. So the last `capacity / 2`
 /// peers are always remembered, and no datagram costs more than the logarithm of the capacity, dropping aside.
 /// Forgetting a peer that was silent for a minute changes nothing under the default limits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peers {
     young: BTreeMap<Ipv4Addr, PeerRecord>,
     old: BTreeMap<Ipv4Addr, PeerRecord>,

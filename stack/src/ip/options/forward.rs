@@ -8,10 +8,11 @@ use crate::wire::Ipv4Edit;
 /// Writes the addresses that are known only once the outgoing route is, and mends the checksum if anything changed,
 /// on reception or now.
 ///
-/// `outgoing` is the source address this stack would use on the outgoing route. Returns whether the header changed.
-pub fn forward(header: &mut [u8], record: &mut OptionRecord, outgoing: Ipv4Addr) -> bool {
+/// `outgoing` is the source address this stack would use on the outgoing route, `recorded` what it would use there
+/// towards the destination that the datagram came in with. Returns whether the header changed.
+pub fn forward(header: &mut [u8], record: &mut OptionRecord, recorded: Ipv4Addr, outgoing: Ipv4Addr) -> bool {
     if let Some(offset) = record.record_route.filter(|_| record.record_route_stamped) {
-        put_last(header, offset, 5, outgoing);
+        put_last(header, offset, 5, recorded);
     }
     if let Some(route) = record.source_route
         && let Some(next_hop) = route.next_hop
@@ -74,7 +75,7 @@ mod tests {
             route.next_hop = next_hop;
             record.changed = next_hop.is_some();
         }
-        let changed = forward(&mut octets, &mut record, outgoing);
+        let changed = forward(&mut octets, &mut record, outgoing, outgoing);
         let mut expected = hex(expected);
         expected.resize(octets.len() - 20, 0);
         assert_eq!(octets[20..], expected);
@@ -140,7 +141,7 @@ mod tests {
             if let Some(route) = &mut record.source_route {
                 route.next_hop = Some(next_hop.into());
             }
-            forward(&mut octets, &mut record, OUT);
+            forward(&mut octets, &mut record, OUT, OUT);
             !record.changed
         }
     }

@@ -45,7 +45,7 @@ impl Router {
         now: Instant,
     ) -> bool {
         let current = route.mtu();
-        if route.mtu_locked || current < mtu {
+        if route.mtu_locked || current < mtu || self.is_beyond_learning(destination) {
             return false;
         }
         let minimum = u32::try_from(sysctls.route_min_pmtu).unwrap_or(u32::MAX);
@@ -65,6 +65,13 @@ impl Router {
             exception.expires = now.jiffies().saturating_add(life);
         });
         true
+    }
+
+    /// Whether `destination` is this system by an address of another interface than the loopback one: nothing can be
+    /// learned about the way to it, which is not that of the route that makes it local.
+    fn is_beyond_learning(&self, destination: Ipv4Addr) -> bool {
+        self.lookup(destination)
+            .is_ok_and(|entry| entry.kind == RouteKind::Local && entry.outgoing != InterfaceId::LOOPBACK)
     }
 
     /// Takes in a redirect about `destination`, whose route is `route`, if it may be believed. RFC 1122 §3.2.2.2.

@@ -142,6 +142,14 @@ impl Route {
             || matches!(self.disposition, Disposition::Forward)
     }
 
+    /// Forgets what the table and earlier messages say of the destination.
+    const fn forget_metrics(&mut self) {
+        self.mtu_metric = 0;
+        self.learned_mtu = 0;
+        self.mtu_locked = false;
+        self.hoplimit = None;
+    }
+
     /// Next hop towards `destination`.
     pub fn next_hop(&self, destination: Ipv4Addr) -> Ipv4Addr {
         self.gateway.unwrap_or(destination)
@@ -229,6 +237,22 @@ impl Router {
         match self.lookup(peer) {
             Ok(entry) => entry.source,
             Err(_) => self.select_source(incoming, Some(peer), Scope::Global),
+        }
+    }
+
+    /// The address this system would use towards `destination` if that had to go where `route` goes.
+    pub fn source_by_way_of(&self, route: &Route, destination: Ipv4Addr) -> Ipv4Addr {
+        let refuses = |entry: &Entry| {
+            matches!(
+                entry.kind,
+                RouteKind::Throw | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole
+            )
+        };
+        let found =
+            self.lookup_where(destination, |entry| entry.outgoing == route.outgoing || refuses(entry));
+        match found {
+            Ok(entry) => entry.source,
+            Err(_) => self.select_source(route.outgoing, Some(route.next_hop(destination)), Scope::Global),
         }
     }
 

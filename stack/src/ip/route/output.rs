@@ -2,11 +2,14 @@
 
 use core::net::Ipv4Addr;
 
-use super::{Disposition, Route, RouteError, Router};
+use super::{Device, Disposition, Route, RouteError, Router};
 use crate::address;
 use crate::config::{RouteKind, Scope};
 use crate::interface::InterfaceId;
 use crate::time::Instant;
+
+/// Length of the prefix of all groups, 224.0.0.0/4.
+const MULTICAST_LEN: u8 = 4;
 
 /// The way of a datagram made here, and the addresses it goes with.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +60,18 @@ impl Router {
             *way = self.route_to_self(source, now)?;
             return Ok(());
         }
+        let is_to_link = destination.is_multicast() || address::is_limited_broadcast(destination);
+        if is_to_link && !source.is_unspecified() {
+            *way = self.route_from_source(destination, source)?;
+            return Ok(());
+        }
         let entry = self.lookup(destination)?;
         self.resolve(&entry.ways.outward, destination, now, &mut way.route);
         way.destination = destination;
+        if is_to_link && entry.to.length < MULTICAST_LEN {
+            // What is known of a route that is not one for groups says nothing about them.
+            way.route.forget_metrics();
+        }
         if entry.kind == RouteKind::Local {
             way.source =
                 if source.is_unspecified() { entry.given_source.unwrap_or(destination) } else { source };
@@ -69,6 +81,26 @@ impl Router {
         way.source = if source.is_unspecified() { entry.source } else { source };
         self.classify(&mut way.route, destination);
         self.check_loopback_source(way.source, &way.route)
+    }
+
+    /// A multicast or limited broadcast from `source` leaves by the interface that has this address, whatever the tables
+    /// say of the destination. RFC 1122 §3.3.4.2.
+    fn route_from_source(&self, destination: Ipv4Addr, source: Ipv4Addr) -> Result<OutputRoute, RouteError> {
+        let device = self.device(self.interface_of(source).ok_or(RouteError::Invalid)?);
+        let found = self.route_by(device.ok_or(RouteError::Invalid)?, destination, source);
+        self.check_loopback_source(source, &found.route)?;
+        Ok(found)
+    }
+
+    /// The interface that has the address `own`, or that a local route for it names.
+    pub(crate) fn interface_of(&self, own: Ipv4Addr) -> Option<InterfaceId> {
+        let has_it = |device: &&Device| device.addresses.iter().any(|it| it.prefix.address == own);
+        match self.devices.iter().find(has_it) {
+            Some(device) => Some(device.id),
+            None => {
+                self.table.lookup(own).filter(|entry| entry.kind == RouteKind::Local).map(|it| it.outgoing)
+            }
+        }
     }
 
     /// 0.0.0.0 as a destination is this system.
@@ -100,11 +132,12 @@ impl Router {
             RouteKind::Broadcast => {
                 route.gateway = None;
                 route.mtu_metric = 0;
-                route.loops_back = true;
+                // What leaves by the loopback interface comes back anyway.
+                route.loops_back = route.outgoing != InterfaceId::LOOPBACK;
             }
             RouteKind::Multicast => {
-                route.loops_back =
-                    self.device(route.outgoing).is_some_and(|device| device.has_joined(destination));
+                route.loops_back = route.outgoing != InterfaceId::LOOPBACK
+                    && self.device(route.outgoing).is_some_and(|device| device.has_joined(destination));
                 route.gateway = None;
             }
             _ => {}
@@ -129,16 +162,22 @@ impl Router {
         source: Ipv4Addr,
     ) -> Result<OutputRoute, RouteError> {
         let device = self.device(interface).filter(|device| device.is_up).ok_or(RouteError::Unreachable)?;
+        let mut found = self.route_by(device, destination, source);
+        if source.is_unspecified() {
+            found.source = self.select_source(interface, None, Scope::Link);
+        }
+        Ok(found)
+    }
+
+    fn route_by(&self, device: &Device, destination: Ipv4Addr, source: Ipv4Addr) -> OutputRoute {
         let mut route = Route {
             kind: RouteKind::Unicast,
             disposition: Disposition::Output,
-            outgoing: interface,
+            outgoing: device.id,
             device_mtu: device.mtu,
             ..Route::DELIVERY
         };
         self.classify(&mut route, destination);
-        let source =
-            if source.is_unspecified() { self.select_source(interface, None, Scope::Link) } else { source };
-        Ok(OutputRoute { route, source, destination })
+        OutputRoute { route, source, destination }
     }
 }

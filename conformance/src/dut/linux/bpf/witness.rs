@@ -3,7 +3,9 @@
 //!
 //! A drop is ours if it happens in the thread that takes the step, or to a packet of our namespace in any context (a
 //! timer). A packet that belongs to another namespace never is, though our thread may be the one that was interrupted
-//! for it. Fragments that wait for others lose their device, but they keep the number of the interface they came in by.
+//! for it. Fragments that wait for others lose their device, but they keep the number of the interface they came in by,
+//! which is why interfaces have numbers that no other world has. Where they have not, because a datagram could ask for
+//! them, fragments that waited too long are not seen.
 
 use std::collections::HashMap;
 use std::io;
@@ -27,8 +29,8 @@ const FIRST_INDEX: usize = 48;
 const SYMBOL: usize = 64;
 const SYMBOL_LEN: usize = 192;
 const RING: usize = 256;
-/// No number of an interface.
-const NO_INDEX: u64 = u64::MAX;
+/// In place of a number that only our interfaces have, where they have none.
+const NO_INDEX: u64 = 0;
 /// Drops that fit: more than the fragments of the largest datagram.
 const SLOTS: usize = 16 * 1024;
 
@@ -176,14 +178,22 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     let came_in_by = btf.offset("sk_buff", "skb_iif")? as i32;
     let namespace_of_device = btf.offset("net_device", "nd_net")? as i32;
     let operations = (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as i32;
+    let mut reasons = btf.enumerators("SKB_DROP_REASON_");
+    let time_out =
+        reasons.find(|(name, _)| *name == "FRAG_REASM_TIMEOUT").map_or(-1, |(_, value)| value as i32);
 
     let mut program = Assembler::default();
-    let (other_thread, no_device, ours, out) =
-        (program.label(), program.label(), program.label(), program.label());
+    let [other_thread, small, no_device, ours, out] = [(); 5].map(|()| program.label());
     program.copy(R6, R1).map_value(R7, map.number(), 0).load(R8, R6, 0);
     // R9: whether this is the thread that takes the step.
     program.call(Helper::CurrentThread).copy_low(R0, R0).load(R1, R7, THREAD as i16).set(R9, 0);
     program.jump_unless_equal(R0, R1, other_thread).set(R9, 1).place(other_thread);
+    // The upper 24 bits of the number of the interface it came in by, where there are any, are ours or not.
+    program.copy(R3, R8).add(R3, came_in_by).peek(-8, 4).load_word(R1, R10, -8).and(R1, !0xff);
+    program.jump_if_is(R1, 0, small).load(R2, R7, FIRST_INDEX as i16).jump_if_equal(R1, R2, ours);
+    program.jump_if_equal(R1, R1, out).place(small);
+    // Fragments without such a number may be those of any world that ends now.
+    program.load(R3, R6, 16).jump_if_is(R3, time_out, out);
     // The packet's device, and the device's namespace.
     program.copy(R3, R8).add(R3, device).peek(-8, 8).load(R3, R10, -8).jump_if_is(R3, 0, no_device);
     program.add(R3, namespace_of_device).peek(-8, 8).jump_unless_is(R0, 0, no_device);
@@ -191,11 +201,7 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     // Another namespace, or a word that is no device: only the former has a namespace's operations.
     program.add(R3, operations).peek(-8, 8).jump_unless_is(R0, 0, no_device);
     program.load(R1, R10, -8).load(R2, R7, OPERATIONS as i16).jump_if_equal(R1, R2, out);
-    program.place(no_device).jump_unless_is(R9, 0, ours);
-    // Not our thread and no device: the upper 24 bits of the interface's number are ours or not.
-    program.copy(R3, R8).add(R3, came_in_by).peek(-8, 4);
-    program.load_word(R1, R10, -8).and(R1, !0xff).load(R2, R7, FIRST_INDEX as i16);
-    program.jump_unless_equal(R1, R2, out).place(ours);
+    program.place(no_device).jump_if_is(R9, 0, out).place(ours);
     // Only IPv4; the field is in network byte order.
     program.copy(R3, R8).add(R3, protocol).peek(-8, 2).load_short(R1, R10, -8);
     program.jump_unless_is(R1, i32::from(0x0800u16.to_be()), out);
