@@ -40,6 +40,19 @@ pub trait Dut {
         None
     }
 
+    /// When the last step was over at the latest, on the scale of [`Clock::monotonic`]: what the DUT did in it, it did
+    /// between [`Dut::clock`] and then. `None` if that is not known any better.
+    fn clock_end(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Is told what another DUT, which has taken the step that comes already, has shown. A stack whose decisions depend
+    /// on what nobody sees (a random draw, the side of a clock's edge) goes the way that the other went, where it could
+    /// have gone that way itself.
+    fn heed(&mut self, lead: &Lead) {
+        let _ = lead;
+    }
+
     /// Reads all counters since `open` into `counters`.
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError>;
 
@@ -60,6 +73,15 @@ pub struct Clock {
     pub monotonic: Duration,
     /// Milliseconds since midnight UTC, as in ICMP timestamps.
     pub midnight_ms: u32,
+}
+
+/// What a DUT that takes each step first has shown of the last one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lead {
+    /// [`Dut::clock_end`].
+    pub until: Duration,
+    /// By how much its counters moved.
+    pub moved: Counters,
 }
 
 /// Why a DUT could not do what it was asked. Never a statement about the stack's behavior.

@@ -1,6 +1,7 @@
 //! The reference stack as a DUT: octets in, octets out, in virtual time.
 
 mod config;
+mod hypotheses;
 mod rules;
 mod sink;
 mod tracking;
@@ -17,7 +18,7 @@ use netassay_stack::time::Instant;
 use netassay_stack::{Stack, decision::Decision};
 
 use self::sink::Collector;
-use super::{Clock, Dut, DutError};
+use super::{Clock, Dut, DutError, Lead};
 use crate::model::{
     Action, ConntrackEntry, Counters, Dimensions, LinkKind, Observation, Scenario, SocketAction, SocketError,
     Step,
@@ -34,9 +35,14 @@ pub struct ReferenceDut {
     world: Option<World>,
     explains: bool,
     decisions: Vec<Decision>,
+    /// What another DUT has shown of the step that comes.
+    lead: Option<Lead>,
+    /// Other states that the stack can be in, as far as what another DUT showed allows it.
+    others: Vec<World>,
 }
 
 /// A stack and what surrounds it.
+#[derive(Clone)]
 struct World {
     stack: Stack,
     links: Vec<Link>,
@@ -58,7 +64,7 @@ struct Link {
 impl ReferenceDut {
     /// The stack, following `profile`.
     pub const fn new(profile: Profile) -> Self {
-        Self { profile, world: None, explains: false, decisions: Vec::new() }
+        Self { profile, world: None, explains: false, decisions: Vec::new(), lead: None, others: Vec::new() }
     }
 
     /// Whether the decision log is kept: every rule that fires in a step. Off until asked for, and free when off.
@@ -105,6 +111,8 @@ impl Dut for ReferenceDut {
 
     fn open(&mut self, scenario: &Scenario) -> Result<(), DutError> {
         self.world = None;
+        self.lead = None;
+        self.others.clear();
         let config = config::of(scenario, self.profile)?;
         let stack = Stack::new(config, SEED).map_err(|error| DutError::Unsupported(error.to_string()))?;
         let links = scenario.interfaces.iter().map(config::link).collect::<Result<Vec<_>, _>>()?;
@@ -122,7 +130,19 @@ impl Dut for ReferenceDut {
         Ok(())
     }
 
+    fn heed(&mut self, lead: &Lead) {
+        match &mut self.lead {
+            Some(known) => known.clone_from(lead),
+            None => self.lead = Some(lead.clone()),
+        }
+    }
+
     fn step(&mut self, step: &Step, clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
+        if let Some(lead) = self.lead.take() {
+            let stepped = self.step_as_led(step, clock, &lead, observation);
+            self.lead = Some(lead);
+            return stepped;
+        }
         let world = self.world.as_mut().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
         self.decisions.clear();
         let log = self.explains.then_some(&mut self.decisions);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::dut::{Clock, Dut, DutError};
-use crate::model::{Dimensions, Observation, Scenario, Step};
+use crate::dut::{Clock, Dut, DutError, Lead};
+use crate::model::{Counters, Dimension, Dimensions, Observation, Scenario, Step};
 
 /// Which of the two failed, and how.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +34,25 @@ pub struct Drive<'d> {
     pub(super) seen_b: Observation,
     /// When the last step began, if a clock of a DUT was involved.
     began: Option<Instant>,
+    /// The counters of the DUT with a clock before and after its step, for the other to heed.
+    before: Counters,
+    after: Counters,
+    lead: Lead,
 }
 
 impl<'d> Drive<'d> {
     /// Puts `a` and `b` side by side.
     pub fn new(a: &'d mut dyn Dut, b: &'d mut dyn Dut) -> Self {
-        Self { a, b, seen_a: Observation::default(), seen_b: Observation::default(), began: None }
+        Self {
+            a,
+            b,
+            seen_a: Observation::default(),
+            seen_b: Observation::default(),
+            began: None,
+            before: Counters::new(),
+            after: Counters::new(),
+            lead: Lead::default(),
+        }
     }
 
     /// What both can observe.
@@ -52,6 +65,7 @@ impl<'d> Drive<'d> {
     /// # Errors
     /// When one cannot be opened.
     pub fn open(&mut self, scenario: &Scenario) -> Result<(), PairError> {
+        self.before.clear();
         self.a.open(scenario).map_err(|source| of(self.a, source))?;
         self.b.open(scenario).map_err(|source| of(self.b, source))
     }
@@ -79,6 +93,13 @@ impl<'d> Drive<'d> {
         };
         take(first.0, step, virtual_clock(step.at), first.1)?;
         let clock = first.0.clock().unwrap_or_else(|| virtual_clock(step.at));
+        if first.0.counters_are_cheap() && first.0.dimensions().contains(Dimension::Counters) {
+            first.0.counters(&mut self.after).map_err(|source| of(first.0, source))?;
+            self.lead.until = first.0.clock_end().unwrap_or(clock.monotonic);
+            self.lead.moved = self.after.since(&self.before);
+            std::mem::swap(&mut self.before, &mut self.after);
+            second.0.heed(&self.lead);
+        }
         take(second.0, step, clock, second.1)?;
         Ok(self.since_step())
     }

@@ -78,6 +78,8 @@ pub struct LinuxDut {
     started: Duration,
     /// When the last step was taken.
     clock: Option<Clock>,
+    /// When it was over.
+    clock_end: Option<Duration>,
     /// Room for a frame being read.
     buffer: Vec<u8>,
     /// Room for a frame being written.
@@ -110,6 +112,7 @@ impl LinuxDut {
             moved_before: Vec::new(),
             started: Duration::ZERO,
             clock: None,
+            clock_end: None,
             buffer: vec![0; port::LONGEST],
             scratch: Vec::new(),
         }
@@ -158,6 +161,7 @@ impl LinuxDut {
             Err(error) => return Err(failed(format!("writing a frame to {}", port.name), error)),
         }
         self.clock = Some(self.watch.frame_clock());
+        self.clock_end = self.watch.jiffies();
         self.collect(observation)
     }
 
@@ -239,6 +243,7 @@ impl Dut for LinuxDut {
             reaper::bury(old);
         }
         self.clock = None;
+        self.clock_end = None;
         let (watch, devices) = (&mut self.watch, self.options.devices);
         let world = inside::in_new_namespace(self.options.privilege, |inside| {
             let world = setup::build(scenario, devices, inside)?;
@@ -258,6 +263,7 @@ impl Dut for LinuxDut {
     }
 
     fn step(&mut self, step: &Step, _clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
+        self.clock_end = None;
         self.watch.begin().doing(|| "starting to watch the kernel".to_owned())?;
         let result = match &step.action {
             Action::Inject { interface, frame } => self.inject(*interface, frame, observation),
@@ -270,6 +276,10 @@ impl Dut for LinuxDut {
 
     fn clock(&self) -> Option<Clock> {
         self.clock
+    }
+
+    fn clock_end(&self) -> Option<Duration> {
+        self.clock_end
     }
 
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {

@@ -125,13 +125,17 @@ impl Watch {
 
     /// The present: in whole jiffies where they can be had.
     pub(super) fn now(&self) -> Clock {
-        let jiffies = match self {
+        Clock {
+            monotonic: self.jiffies().unwrap_or_else(|| process::clock(libc::CLOCK_MONOTONIC)),
+            midnight_ms: midnight_ms(),
+        }
+    }
+
+    /// The present in whole jiffies, where they can be had.
+    pub(super) fn jiffies(&self) -> Option<Duration> {
+        match self {
             Self::Bpf(instruments) => instruments.witness.now().ok(),
             Self::Trace(_) | Self::Blind(_) => None,
-        };
-        Clock {
-            monotonic: jiffies.unwrap_or_else(|| process::clock(libc::CLOCK_MONOTONIC)),
-            midnight_ms: midnight_ms(),
         }
     }
 

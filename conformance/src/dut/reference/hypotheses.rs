@@ -1,0 +1,101 @@
+//! Following another DUT where the stack cannot know by itself what happened.
+//!
+//! A kernel draws the price of an ICMP error at random, and it may see its clock tick between taking a packet in and
+//! looking at the time. The random credit is followed inside the stack
+//! ([`netassay_stack::icmp::limit::PossibleCredit`]). When the clock ticked within a step, the step is taken both before
+//! and after the tick; of the states that come of it, those stay whose limits decided as the other DUT did, and go on side
+//! by side until they are alike or a later step tells them apart. What none of them does is a difference.
+
+use super::World;
+use crate::dut::reference::{ReferenceDut, settle};
+use crate::dut::{Clock, DutError, Lead};
+use crate::model::{Counters, Observation, Step};
+
+/// How many states are followed besides the first one. More come about only if many ticks fall into few packets.
+const MOST_OTHERS: usize = 7;
+
+/// The counters that limits move: messages sent, and those withheld by either limit.
+const TOLD: [netassay_stack::counters::Counter; 3] = [
+    netassay_stack::counters::Counter::IcmpOutMsgs,
+    netassay_stack::counters::Counter::IcmpOutRateLimitGlobal,
+    netassay_stack::counters::Counter::IcmpOutRateLimitHost,
+];
+
+/// One state after the step.
+struct Taken {
+    world: World,
+    observation: Observation,
+    refused: Option<crate::model::SocketError>,
+    decisions: Vec<netassay_stack::decision::Decision>,
+    /// Whether its limits decided as the other DUT did.
+    agrees: bool,
+}
+
+impl ReferenceDut {
+    /// Takes a step that another DUT has taken before, as `lead` tells.
+    pub(super) fn step_as_led(
+        &mut self,
+        step: &Step,
+        clock: Clock,
+        lead: &Lead,
+        observation: &mut Observation,
+    ) -> Result<(), DutError> {
+        let mut world = self.world.take().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
+        self.decisions.clear();
+        if lead.until <= clock.monotonic && self.others.is_empty() {
+            world.stack.follow_credit(refusals(&lead.moved));
+            let log = self.explains.then_some(&mut self.decisions);
+            let refused = world.step(step, clock, observation, log);
+            self.world = Some(world);
+            settle(observation);
+            observation.socket_errors.splice(0..0, refused?);
+            return Ok(());
+        }
+        let mut all = Vec::new();
+        for world in std::iter::once(world).chain(std::mem::take(&mut self.others)) {
+            let twin = (lead.until > clock.monotonic).then(|| world.clone());
+            all.push(self.taken(world, step, clock, lead)?);
+            if let Some(twin) = twin {
+                let later = Clock { monotonic: lead.until, ..clock };
+                all.push(self.taken(twin, step, later, lead)?);
+            }
+        }
+        // The first one that agrees; if none does, what the state believed so far comes to at the earlier moment.
+        let first = all.iter().position(|taken| taken.agrees).unwrap_or(0);
+        let chosen = all.swap_remove(first);
+        for taken in all.into_iter().filter(|taken| taken.agrees && chosen.agrees) {
+            let is_alike = |known: &World| known.stack.has_limits_of(&taken.world.stack);
+            if self.others.len() < MOST_OTHERS
+                && !is_alike(&chosen.world)
+                && !self.others.iter().any(is_alike)
+            {
+                self.others.push(taken.world);
+            }
+        }
+        *observation = chosen.observation;
+        self.decisions = chosen.decisions;
+        settle(observation);
+        observation.socket_errors.splice(0..0, chosen.refused);
+        self.world = Some(chosen.world);
+        Ok(())
+    }
+
+    fn taken(&self, mut world: World, step: &Step, clock: Clock, lead: &Lead) -> Result<Taken, DutError> {
+        let before = TOLD.map(|counter| world.stack.counters().value(counter));
+        world.stack.follow_credit(refusals(&lead.moved));
+        let (mut observation, mut decisions) = (Observation::default(), Vec::new());
+        let log = self.explains.then_some(&mut decisions);
+        let refused = world.step(step, clock, &mut observation, log)?;
+        let agrees = TOLD.iter().zip(before).all(|(counter, before)| {
+            let moved = world.stack.counters().value(*counter) - before;
+            i64::try_from(moved) == Ok(lead.moved.slots()[*counter as usize])
+        });
+        Ok(Taken { world, observation, refused, decisions, agrees })
+    }
+}
+
+/// How many messages the limit of all messages refused.
+fn refusals(moved: &Counters) -> u64 {
+    let refused = moved.slots()[netassay_stack::counters::Counter::IcmpOutRateLimitGlobal as usize];
+    u64::try_from(refused).unwrap_or(0)
+}
