@@ -133,10 +133,15 @@ impl Comparison {
                     let (_, frame, _) = left.remove(at);
                     self.frame(context, index, &a[*i], frame, out);
                 }
+                None if self.rules.global_limit.admits(context, 0, &a[*i]) => {}
                 None => out.push(missing(context, index, Some(&a[*i]), None)),
             }
         }
-        out.extend(left.into_iter().map(|(index, frame, _)| missing(context, index, None, Some(frame))));
+        for (index, frame, _) in left {
+            if !self.rules.global_limit.admits(context, 1, frame) {
+                out.push(missing(context, index, None, Some(frame)));
+            }
+        }
     }
 
     fn frame(
@@ -148,6 +153,7 @@ impl Comparison {
         out: &mut Vec<Difference>,
     ) {
         let link = link(context.scenario, a);
+        self.rules.global_limit.both_sent(context, a);
         self.datagrams(context, (&a.octets, &b.octets), link, |path, a, b, class| {
             let place = format!("frames[{index}].{path}");
             out.push(Difference::new(Dimension::Frames, place, a, b, class));
@@ -198,11 +204,19 @@ impl Comparison {
     /// Says that the counters did the same since [`Comparison::counters`] was called last.
     pub fn counters_are_equal(&mut self) {
         self.rules.take_rejections();
+        self.rules.global_limit.take_accounts();
     }
 
     /// Adds to `out` where counters differ, `a` and `b` being what they did since this was called last.
     pub fn counters(&mut self, a: &Counters, b: &Counters, out: &mut Vec<Difference>) {
         let rejections = self.rules.take_rejections();
+        let accounts = self.rules.global_limit.take_accounts();
+        let without = |counters: &Counters, account: &Option<Counters>| {
+            account.as_ref().map(|account| counters.since(account))
+        };
+        let unaccounted = [without(a, &accounts[0]), without(b, &accounts[1])];
+        let a = unaccounted[0].as_ref().unwrap_or(a);
+        let b = unaccounted[1].as_ref().unwrap_or(b);
         for slot in 0..a.slots().len() {
             let (of_a, of_b) = (a.slots()[slot], b.slots()[slot]);
             let id = CounterId::from_slot(slot);

@@ -115,6 +115,8 @@ pub struct Datagram {
     pub protocol: u8,
     /// ICMP type and code, if it holds them.
     pub icmp: Option<(u8, u8)>,
+    /// Protocol number of the datagram that it quotes, if it is an ICMP error.
+    pub quoted_protocol: Option<u8>,
     /// TCP flags, if it holds them.
     pub tcp_flags: Option<u8>,
     /// Which part of a datagram.
@@ -179,6 +181,7 @@ impl Datagram {
         Self {
             protocol: layout.protocol(frame),
             icmp: layout.icmp_type(frame).zip(payload.get(1).copied()),
+            quoted_protocol: layout.quote(frame).map(|quote| quote.protocol(frame)),
             tcp_flags: payload.get(13).copied().filter(|_| layout.protocol(frame) == 6 && offset == 0),
             fragment,
             options: options(frame, layout).map(|option| option.kind).filter(|kind| *kind > 1).collect(),

@@ -71,8 +71,15 @@ impl Comparison {
     }
 
     fn table_difference(&self, a: Option<&ConntrackEntry>, b: Option<&ConntrackEntry>) -> Difference {
-        let text =
-            |entry: Option<&ConntrackEntry>| entry.map_or(String::new(), |entry| self.entry_text(entry));
+        // What is known to differ is no news when time has passed.
+        let tells_time = a.zip(b).is_some_and(|(a, b)| a.timeout_s != b.timeout_s);
+        let text = |entry: Option<&ConntrackEntry>| {
+            let timeless = |entry: &ConntrackEntry| ConntrackEntry {
+                timeout_s: entry.timeout_s.filter(|_| tells_time),
+                ..entry.clone()
+            };
+            entry.map_or(String::new(), |entry| self.entry_text(&timeless(entry)))
+        };
         let state = |entry: Option<&ConntrackEntry>| {
             entry.map_or("none".to_owned(), |entry| {
                 format!("{} {:#x} {}", entry.protocol, entry.status, entry.tcp_state.as_deref().unwrap_or(""))

@@ -64,6 +64,9 @@ pub struct StimulusPredicate {
     /// ICMP codes.
     #[serde(default)]
     pub icmp_code: Vec<u8>,
+    /// Protocol numbers of the datagram that an ICMP error quotes.
+    #[serde(default)]
+    pub quoted_protocol: Vec<u8>,
     /// TCP flags that must all be set.
     #[serde(default)]
     pub tcp_flags: Option<u8>,
@@ -152,6 +155,7 @@ impl StimulusPredicate {
                 any(&self.protocol, Some(datagram.protocol))
                     && any(&self.icmp_type, datagram.icmp.map(|(icmp_type, _)| icmp_type))
                     && any(&self.icmp_code, datagram.icmp.map(|(_, code)| code))
+                    && any(&self.quoted_protocol, datagram.quoted_protocol)
                     && any(&self.ttl, Some(datagram.ttl))
                     && self
                         .tcp_flags

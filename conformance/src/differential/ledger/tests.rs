@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::differential::compare::Difference;
-use crate::differential::rule::tests_support::{identified, inject, scenario};
+use crate::differential::rule::tests_support::{icmp, identified, inject, scenario};
 use crate::differential::stimulus::Stimulus;
 use crate::model::{Dimension, Dimensions, FieldDifference, Limits, Role};
 
@@ -103,4 +103,26 @@ fn built_in_files_are_those_of_the_directory() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/deviations");
     let on_disk = load_directory(std::path::Path::new(directory)).unwrap();
     assert_eq!(Ledger::built_in().unwrap().entries(), on_disk);
+}
+
+#[test]
+fn examples_are_files_of_the_corpus() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
+    let ledger = Ledger::built_in().unwrap_or_else(|error| panic!("{error}"));
+    for entry in ledger.entries() {
+        assert!(corpus.join(&entry.example).is_file(), "the example of {} is not in the corpus", entry.id);
+    }
+}
+
+#[test]
+fn a_quoted_protocol_is_told_from_that_of_the_error() {
+    let predicate: StimulusPredicate = toml::from_str("protocol = [1]\nquoted-protocol = [132]").unwrap();
+    let error_about = |protocol| {
+        let mut message = vec![3, 2, 0, 0, 0, 0, 0, 0];
+        message.extend(identified(protocol, 1, 0, &[0; 8]));
+        Stimulus::of(&inject(0, icmp(&message)), &scenario())
+    };
+    assert!(predicate.holds(&error_about(132)));
+    assert!(!predicate.holds(&error_about(17)));
+    assert!(!predicate.holds(&Stimulus::of(&inject(0, identified(132, 1, 0, &[0; 8])), &scenario())));
 }

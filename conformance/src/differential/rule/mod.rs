@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod conntrack_collection;
 pub mod conntrack_timeout;
 pub mod frame_order;
+pub mod icmp_global_limit;
 pub mod identification;
 pub mod nat_port;
 pub mod nat_search;
@@ -47,6 +48,7 @@ pub const RULES: &[RuleInfo] = &[
     tcp_sequence::INFO,
     identification::INFO,
     timestamp::INFO,
+    icmp_global_limit::INFO,
     checksum::INFO,
     conntrack_timeout::INFO,
     conntrack_collection::INFO,
@@ -140,6 +142,7 @@ pub fn blank(context: &Context<'_>, frame: &EmittedFrame) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub struct Rules {
     pub(super) collection: conntrack_collection::Collection,
+    pub(super) global_limit: icmp_global_limit::GlobalLimit,
     identification: identification::Identification,
     nat_port: nat_port::NatPort,
     tcp_sequence: tcp_sequence::TcpSequence,
@@ -150,7 +153,11 @@ pub struct Rules {
 impl Rules {
     /// Forgets everything: a new trace begins in `scenario`.
     pub fn reset(&mut self, scenario: &Scenario) {
-        *self = Self { nat_port: nat_port::NatPort::new(scenario), ..Self::default() };
+        *self = Self {
+            nat_port: nat_port::NatPort::new(scenario),
+            global_limit: icmp_global_limit::GlobalLimit::new(scenario),
+            ..Self::default()
+        };
     }
 
     /// A new step begins, which took `elapsed` on the two DUTs and at which connection tracking told them `a` and `b`.
