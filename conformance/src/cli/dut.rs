@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use netassay_stack::config::Profile;
 
 use super::failure::Failure;
+use super::interrupt;
 use crate::dut::Dut;
 use crate::dut::exec::ExecDut;
 use crate::dut::linux::LinuxDut;
@@ -110,7 +111,10 @@ impl DutName {
         let dut: Box<dyn Dut> = match self {
             Self::Reference(profile) => Box::new(ReferenceDut::new(*profile)),
             Self::Linux => {
-                let dut = LinuxDut::new();
+                let mut dut = LinuxDut::new();
+                if let Some(flag) = interrupt::flag_in_use() {
+                    dut.stop_when(flag);
+                }
                 reasons.extend(dut.why_no_drops().map(|why| (Dimension::Drops, why.to_owned())));
                 Box::new(dut)
             }

@@ -45,6 +45,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let stop = interrupt::flag();
     let mut jobs = Vec::new();
     for named in &args.traces {
         for path in inputs::captures(std::slice::from_ref(named))? {
@@ -52,7 +53,6 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         }
     }
     let mut made = args.dut.make()?;
-    let stop = interrupt::flag();
     let (mut text, mut failure) = (String::new(), None);
     for (record, trace) in jobs {
         let outcome = args.record(&trace, &record, &mut *made.dut, &stop);

@@ -132,6 +132,7 @@ pub(super) fn partition(text: &str) -> Result<Partition, String> {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let started = Instant::now();
+    let stop = interrupt::flag();
     let captures = inputs::captures(&args.captures)?;
     let auto = [ScenarioChoice::Role(RoleChoice::Auto)];
     let scenarios = if args.scenarios.is_empty() { &auto[..] } else { &args.scenarios };
@@ -148,7 +149,6 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         .map(|(position, (path, scenario))| Job { position: position as u64, path, scenario })
         .filter(|job| args.partition.is_none_or(|it| job.position % it.of == it.part - 1))
         .collect();
-    let stop = interrupt::flag();
     let mut progress = Progress::new(jobs.len() as u64, args.quiet);
     let run =
         Run { selection: &args.selection, pair: &args.pair, annotate: args.annotate.as_deref(), stop: &stop };

@@ -28,6 +28,8 @@ mod watch;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use error::{Doing, failed};
@@ -59,6 +61,9 @@ pub struct Options {
     pub observers: Observers,
 }
 
+/// How long waiting may go on after it is to end.
+const STOP_WITHIN: Duration = Duration::from_millis(200);
+
 /// Removes what would outlive this process if it ended now, without running destructors: for a handler of Ctrl-C.
 /// Namespaces and devices go away by themselves.
 pub fn clean_up_before_exit() {
@@ -80,6 +85,8 @@ pub struct LinuxDut {
     clock: Option<Clock>,
     /// When it was over.
     clock_end: Option<Duration>,
+    /// Ends waiting when it becomes true.
+    stop: Option<Arc<AtomicBool>>,
     /// Room for a frame being read.
     buffer: Vec<u8>,
     /// Room for a frame being written.
@@ -113,9 +120,15 @@ impl LinuxDut {
             started: Duration::ZERO,
             clock: None,
             clock_end: None,
+            stop: None,
             buffer: vec![0; port::LONGEST],
             scratch: Vec::new(),
         }
+    }
+
+    /// Has the DUT end its waiting when `flag` becomes true, as if it had gone: for Ctrl-C.
+    pub fn stop_when(&mut self, flag: Arc<AtomicBool>) {
+        self.stop = Some(flag);
     }
 
     fn world(&mut self) -> Result<&mut World, DutError> {
@@ -206,6 +219,11 @@ impl LinuxDut {
             }
             let Some(world) = &self.world else { return Err(not_open()) };
             let mut entries = world.poll_entries();
+            if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(DutError::Gone("interrupted while time was passing".to_owned()));
+            }
+            // A signal that comes right before the wait does not end it.
+            let left = if self.stop.is_some() { left.min(STOP_WITHIN) } else { left };
             match process::poll(&mut entries, Some(left)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                     return Err(failed("waiting for time to pass".to_owned(), error));

@@ -1,0 +1,46 @@
+//! The `netassay` command as a whole: what it says and leaves behind when something is wrong, and when somebody without
+//! any privilege runs it.
+
+#[path = "command/doctor.rs"]
+mod doctor;
+#[path = "command/end.rs"]
+mod end;
+#[path = "command/faults.rs"]
+mod faults;
+#[path = "command/room.rs"]
+mod room;
+#[path = "command/work.rs"]
+mod work;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// What a test says of itself.
+type Outcome = Result<Completion, Failed>;
+
+const TESTS: &[(&str, fn() -> Outcome)] = &[
+    ("doctor_speaks_to_nobody", doctor::speaks_to_nobody),
+    ("doctor_without_tun", doctor::without_tun),
+    ("doctor_without_types", doctor::without_types),
+    ("doctor_without_nft", doctor::without_nft),
+    ("doctor_without_trace_file_system", doctor::without_trace_file_system),
+    ("doctor_without_user_namespaces", doctor::without_user_namespaces),
+    ("garbage_is_named_and_the_rest_compared", faults::garbage_is_named_and_the_rest_compared),
+    ("cut_off_capture_is_used_as_far_as_it_goes", faults::cut_off_capture_is_used_as_far_as_it_goes),
+    ("typo_in_a_scenario_names_file_and_line", faults::typo_in_a_scenario_names_file_and_line),
+    ("missing_capture_is_named", faults::missing_capture_is_named),
+    ("without_any_privilege_doctor_is_named", faults::without_any_privilege_doctor_is_named),
+    ("vanished_device_ends_its_row_only", faults::vanished_device_ends_its_row_only),
+    ("full_device_keeps_the_other_reports", faults::full_device_keeps_the_other_reports),
+    ("full_file_system_is_told", faults::full_file_system_is_told),
+    ("interrupted_run_keeps_what_is_done", end::interrupted_run_keeps_what_is_done),
+    ("killed_run_leaves_nothing", end::killed_run_leaves_nothing),
+    ("panic_leaves_nothing", end::panic_leaves_nothing),
+    ("nobody_compares_with_the_live_kernel", work::nobody_compares_with_the_live_kernel),
+    ("records_replay", work::records_replay),
+];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = TESTS.iter().map(|&(name, test)| Trial::ignorable_test(name, test)).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
