@@ -37,6 +37,8 @@ const TESTS: &[(&str, fn() -> Outcome)] = &[
     ("panic_leaves_nothing", end::panic_leaves_nothing),
     ("nobody_compares_with_the_live_kernel", work::nobody_compares_with_the_live_kernel),
     ("records_replay", work::records_replay),
+    ("send_shows_answers_side_by_side", work::send_shows_answers_side_by_side),
+    ("send_points_at_the_column", work::send_points_at_the_column),
 ];
 
 fn main() {

@@ -5,7 +5,6 @@
 //! cannot be set to that of the record, so both are compared with the reference, which is given the clock of each: the
 //! record holds if the same differs, which is nothing at all nearly everywhere.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,11 +30,6 @@ const KERNELS: &str = "Linux 6.18.";
 /// What there is to do about a record that does not fit.
 const AGAIN: &str =
     "make it afresh: netassay record corpus/probes corpus/captures --out corpus/recorded/linux-6.18";
-
-thread_local! {
-    /// Getting ready to watch the kernel takes longer than most traces.
-    static LINUX: RefCell<LinuxDut> = RefCell::new(LinuxDut::new());
-}
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -84,32 +78,30 @@ impl Entry {
 
     fn still_holds(&self) -> Result<Completion, Failed> {
         let Some(trace) = self.recorded_trace()? else { return Ok(self.unrecorded()) };
-        LINUX.with_borrow_mut(|linux| {
-            if !linux.version().starts_with(KERNELS) {
-                return Ok(Completion::ignored_with(format!("this kernel is {}", linux.version())));
+        let linux = &mut LinuxDut::new();
+        if !linux.version().starts_with(KERNELS) {
+            return Ok(Completion::ignored_with(format!("this kernel is {}", linux.version())));
+        }
+        let dimensions = linux.dimensions();
+        let live = match compare(linux, &trace, dimensions) {
+            Ok(causes) => causes,
+            Err(error @ DutError::Environment { .. }) => {
+                return Ok(Completion::ignored_with(error.to_string()));
             }
-            let dimensions = linux.dimensions();
-            let live = match compare(linux, &trace, dimensions) {
-                Ok(causes) => causes,
-                Err(error @ DutError::Environment { .. }) => {
-                    return Ok(Completion::ignored_with(error.to_string()));
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let recorded = self.compare_record(&trace, dimensions)?;
-            if live == recorded {
-                return Ok(Completion::Completed);
-            }
-            let only = |these: &Causes, others: &Causes| {
-                listed(&these.difference(others).cloned().collect::<Causes>())
-            };
-            let what = format!(
-                "against the reference, only the live kernel shows: {}; only the record shows: {}",
-                only(&live, &recorded),
-                only(&recorded, &live)
-            );
-            if self.is_known { Ok(Completion::ignored_with(what)) } else { Err(what.into()) }
-        })
+            Err(error) => return Err(error.into()),
+        };
+        let recorded = self.compare_record(&trace, dimensions)?;
+        if live == recorded {
+            return Ok(Completion::Completed);
+        }
+        let only =
+            |these: &Causes, others: &Causes| listed(&these.difference(others).cloned().collect::<Causes>());
+        let what = format!(
+            "against the reference, only the live kernel shows: {}; only the record shows: {}",
+            only(&live, &recorded),
+            only(&recorded, &live)
+        );
+        if self.is_known { Ok(Completion::ignored_with(what)) } else { Err(what.into()) }
     }
 
     fn unrecorded(&self) -> Completion {

@@ -20,6 +20,7 @@ mod progress;
 mod record;
 mod run;
 mod scenario;
+mod send;
 mod shell;
 mod shrink;
 mod steps;
@@ -48,6 +49,7 @@ enum Command {
     List(list::Args),
     Explain(explain::Args),
     Record(record::Args),
+    Send(send::Args),
     Doctor(doctor::Args),
     Fuzz(fuzz::Args),
     Shrink(shrink::Args),
@@ -88,6 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Agent(args) => agent::run(&args),
         Command::Record(args) => record::run(&args),
+        Command::Send(args) => send::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Inside => agent::run_inside(),
         Command::Fuzz(args) => fuzz::run(&args),

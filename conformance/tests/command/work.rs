@@ -52,3 +52,32 @@ pub(crate) fn records_replay() -> Outcome {
     assert_ne!(ran.status, Some(0), "what was not recorded is not replayed: {ran:#?}");
     Ok(Completion::Completed)
 }
+
+pub(crate) fn send_shows_answers_side_by_side() -> Outcome {
+    let room = Room::new();
+    // Two fragments of an echo, so that both have to go into the same stack.
+    let specs = ["ipv4(mf,id=7)/icmp(sum=0xdfdf)/payload(8)", "ipv4(offset=16,id=7,proto=1)/payload(8)"];
+    let arguments = [&["send"], &specs[..], &["--dut", "reference", "--dut", "reference:rfc"]].concat();
+    let ran = Ran::of(&mut room.netassay(&arguments))?;
+    ran.expect(0, &[]);
+    for line in [
+        "  to t0: icmp 8/0 fragment, 36 octets",
+        "                                  reference    reference:rfc",
+        "    answers                           icmp 0/0 on t0",
+        "    counters.Ip.ReasmOKs              +1",
+    ] {
+        assert!(ran.stdout.lines().any(|found| found.starts_with(line)), "no `{line}` in\n{}", ran.stdout);
+    }
+    let differ = ["send", "ipv4(df)/icmp", "--dut", "reference", "--dut", "smoltcp"];
+    let ran = Ran::of(&mut room.netassay(&differ))?;
+    ran.expect(1, &[]);
+    assert!(ran.stdout.contains('≠'), "{ran:#?}");
+    Ok(Completion::Completed)
+}
+
+pub(crate) fn send_points_at_the_column() -> Outcome {
+    let ran = Ran::of(&mut Room::new().netassay(&["send", "ipv4(ttl=1)/imcp", "--dut", "reference"]))?;
+    let pointed = "ipv4(ttl=1)/imcp\n            ^^^^ `imcp` is no layer; did you mean `icmp`?";
+    ran.expect(2, &["column 13: ", pointed]);
+    Ok(Completion::Completed)
+}
