@@ -9,6 +9,8 @@ mod end;
 mod faults;
 #[path = "command/room.rs"]
 mod room;
+#[path = "command/serve.rs"]
+mod serve;
 #[path = "command/work.rs"]
 mod work;
 
@@ -38,6 +40,9 @@ const TESTS: &[(&str, fn() -> Outcome)] = &[
     ("nobody_compares_with_the_live_kernel", work::nobody_compares_with_the_live_kernel),
     ("records_replay", work::records_replay),
     ("send_shows_answers_side_by_side", work::send_shows_answers_side_by_side),
+    ("ping_works_with_a_served_stack", serve::ping),
+    ("traceroute_works_with_a_served_stack", serve::traceroute),
+    ("nmap_works_with_a_served_stack", serve::nmap),
     ("send_points_at_the_column", work::send_points_at_the_column),
 ];
 

@@ -21,6 +21,7 @@ mod record;
 mod run;
 mod scenario;
 mod send;
+mod serve;
 mod shell;
 mod shrink;
 mod steps;
@@ -50,6 +51,7 @@ enum Command {
     Explain(explain::Args),
     Record(record::Args),
     Send(send::Args),
+    Serve(serve::Args),
     Doctor(doctor::Args),
     Fuzz(fuzz::Args),
     Shrink(shrink::Args),
@@ -91,6 +93,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Agent(args) => agent::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Send(args) => send::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Inside => agent::run_inside(),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -10,6 +10,9 @@ use crate::model::{EmittedFrame, Observation};
 /// Octets before each datagram on a TUN device: flags, then the EtherType of IPv4.
 const PACKET_INFORMATION: [u8; 4] = [0, 0, 0x08, 0x00];
 
+/// Where the datagram begins in what is read from a TUN device.
+pub(super) const TUN_SKIP: usize = PACKET_INFORMATION.len();
+
 /// Octets of an Ethernet header.
 const ETHERNET: usize = 14;
 
@@ -152,7 +155,7 @@ impl Port {
     /// One frame that the interface sent, if there is one.
     pub(super) fn take<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
         let (device, skip) = match &mut self.carrier {
-            Carrier::Tun(device) => (device, PACKET_INFORMATION.len()),
+            Carrier::Tun(device) => (device, TUN_SKIP),
             Carrier::Tap(device) => (device, 0),
             Carrier::Veth(veth) => return veth.take(buffer),
         };
