@@ -22,3 +22,11 @@ build_release() { cargo build --release --locked --package netassay; }
 
 # Path of the netassay command in the release build.
 netassay() { printf '%s/release/netassay' "$(target_dir)"; }
+
+# The folders of captures and traces in the corpus: not the records of what Linux did with them, not seeds for fuzzing.
+corpus_traces() {
+  local folder
+  for folder in captures probes regressions; do
+    [[ ! -d corpus/$folder ]] || printf 'corpus/%s\n' "$folder"
+  done
+}

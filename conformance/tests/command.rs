@@ -19,7 +19,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 /// What a test says of itself.
 type Outcome = Result<Completion, Failed>;
 
-const TESTS: &[(&str, fn() -> Outcome)] = &[
+type Test = (&'static str, fn() -> Outcome);
+
+const TESTS: &[Test] = &[
     ("doctor_speaks_to_nobody", doctor::speaks_to_nobody),
     ("doctor_without_tun", doctor::without_tun),
     ("doctor_without_types", doctor::without_types),

@@ -1,7 +1,7 @@
 //! However a run ends, it leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -41,8 +41,20 @@ pub(crate) fn wait_for(child: &mut Child, mut event: impl FnMut(u32) -> bool) ->
     }
 }
 
-/// Whether any process runs `program` or has one of `namespaces` open or is in it.
-fn is_left(program: &Path, namespaces: &[String]) -> Option<String> {
+/// A network namespace, kept by this test so that no other gets its number.
+struct Kept {
+    name: String,
+    _namespace: File,
+}
+
+impl Kept {
+    fn new((path, name): (PathBuf, String)) -> Option<Self> {
+        Some(Self { _namespace: File::open(path).ok()?, name })
+    }
+}
+
+/// Whether any process but this one runs `program` or has one of `namespaces` open or is in it.
+fn is_left(program: &Path, namespaces: &[Kept]) -> Option<String> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     for process in processes.map(|entry| entry.path()) {
         let Some(pid) = process.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()) else {
@@ -51,12 +63,14 @@ fn is_left(program: &Path, namespaces: &[String]) -> Option<String> {
         if fs::read_link(process.join("exe")).is_ok_and(|exe| exe == program) {
             return Some(format!("process {pid} still runs"));
         }
-        let is_in = |name: &String| {
-            fs::read_link(process.join("ns/net")).is_ok_and(|target| target == Path::new(name))
-                || namespaces_of(pid).values().any(|open| open == name)
+        let is_in = |kept: &&Kept| {
+            fs::read_link(process.join("ns/net")).is_ok_and(|target| target == Path::new(&kept.name))
+                || namespaces_of(pid).values().any(|open| *open == kept.name)
         };
-        if let Some(name) = namespaces.iter().find(|name| is_in(name)) {
-            return Some(format!("process {pid} has {name}"));
+        // A process that another test is about to start still looks like this one, descriptors included.
+        let is_this = fs::read_link(process.join("exe")).ok() == fs::read_link("/proc/self/exe").ok();
+        if !is_this && let Some(kept) = namespaces.iter().find(is_in) {
+            return Some(format!("process {pid} has {}", kept.name));
         }
     }
     None
@@ -64,7 +78,7 @@ fn is_left(program: &Path, namespaces: &[String]) -> Option<String> {
 
 /// Starts a run of a quick capture and of one that waits for an hour, and comes back when the second one has begun.
 /// `None` if there is no live kernel.
-fn waiting_run(room: &Room, as_nobody: bool) -> Result<Option<(Child, Vec<String>)>, libtest_mimic::Failed> {
+fn waiting_run(room: &Room, as_nobody: bool) -> Result<Option<(Child, Vec<Kept>)>, libtest_mimic::Failed> {
     room.capture("ping-plain.pcap");
     room.waiting_trace("waiting.pcapng");
     let arguments = ["diff", "--json", "r.json", "ping-plain.pcap", "waiting.pcapng"];
@@ -78,7 +92,7 @@ fn waiting_run(room: &Room, as_nobody: bool) -> Result<Option<(Child, Vec<String
         return if status.code() == Some(3) { Ok(None) } else { Err(format!("{status}: {line}").into()) };
     }
     child.stderr = Some(stderr.into_inner());
-    let namespaces = namespaces_of(child.id()).into_values().collect();
+    let namespaces = namespaces_of(child.id()).into_iter().filter_map(Kept::new).collect();
     Ok(Some((child, namespaces)))
 }
 
@@ -121,8 +135,9 @@ pub(crate) fn panic_leaves_nothing() -> Outcome {
         let mut dut = LinuxDut::new();
         let opened = dut.open(&scenario_file::by_name("host").expect("is built in").scenario());
         let namespace = dut.namespace().and_then(|namespace| {
-            let link = format!("/proc/self/fd/{}", namespace.as_raw_fd());
-            Some(fs::read_link(link).ok()?.to_str()?.to_owned())
+            let path = PathBuf::from(format!("/proc/self/fd/{}", namespace.as_raw_fd()));
+            let name = fs::read_link(&path).ok()?.to_str()?.to_owned();
+            Kept::new((path, name))
         });
         sender.send(opened.map(|()| namespace)).expect("somebody waits for it");
         std::panic::resume_unwind(Box::new("a panic on purpose, in silence"));
@@ -133,8 +148,8 @@ pub(crate) fn panic_leaves_nothing() -> Outcome {
         Err(error @ DutError::Environment { .. }) => return Ok(Completion::ignored_with(error.to_string())),
         Err(error) => return Err(error.into()),
     };
-    // Worlds are taken apart by another thread.
-    while namespaces_of(std::process::id()).values().any(|open| *open == namespace) {
+    // Worlds are taken apart by another thread. What is left in the end is what this test keeps.
+    while namespaces_of(std::process::id()).values().filter(|open| **open == namespace.name).count() > 1 {
         std::thread::yield_now();
     }
     Ok(Completion::Completed)
