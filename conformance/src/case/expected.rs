@@ -16,6 +16,8 @@ use crate::model::{CaseVerdict, ExpectedNote, SuiteResult};
 const FILES: &[(&[&str], &str, &str)] = &[
     (&["reference", "linux"], "linux.toml", include_str!("../../expected/linux.toml")),
     (&["reference:rfc"], "reference-rfc.toml", include_str!("../../expected/reference-rfc.toml")),
+    (&["smoltcp"], "smoltcp.toml", include_str!("../../expected/smoltcp.toml")),
+    (&["lwip"], "lwip.toml", include_str!("../../expected/lwip.toml")),
 ];
 
 /// What is expected to fail, by id of the case.

@@ -228,6 +228,8 @@ static void add_interface(const char *described)
     ip4_addr_t address = {0}, mask = {0}, none = {0};
     const char *addresses = json_first(json_member(described, "addresses"));
     const char *mac = json_member(described, "mac");
+    if (!addresses)
+        unsupported("uses no interface without an address");
     if (addresses && json_next(addresses))
         unsupported("has one address per interface");
     if (addresses && !read_address(addresses, &address, &mask))
