@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::{ALL_WELL, output};
 use crate::dut::linux::probe::{Finding, Machine, Severity};
+use crate::dut::lwip::LwipDut;
+use crate::dut::uml::UmlDut;
 
 /// The exit status when the machine lacks something, see [`Failure::Environment`].
 const LACKING: u8 = 3;
@@ -36,6 +38,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let is_stdout = args.json.as_deref() == Some(Path::new("-"));
     if !is_stdout {
         output::print(&text(&machine));
+        output::print(&other_stacks());
     }
     if let Some(path) = &args.json {
         let written = if is_stdout {
@@ -46,6 +49,16 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         written.map_err(|error| Failure::writing(path, &error))?;
     }
     Ok(exit_status(&machine, args.strict))
+}
+
+/// Stacks that come as packages; whoever lacks one lacks only that.
+fn other_stacks() -> String {
+    let mut text = "\nOther stacks\n".to_owned();
+    for (dut, lacking) in [("lwip", LwipDut::lacking()), ("uml", UmlDut::lacking())] {
+        let what = lacking.map_or("yes".to_owned(), |why| format!("missing: {why}"));
+        let _ = writeln!(text, "  {dut}: {what}");
+    }
+    text
 }
 
 fn exit_status(machine: &Machine, strict: bool) -> u8 {
@@ -65,7 +78,7 @@ fn text(machine: &Machine) -> String {
         (true, false) => "yes, in a user namespace",
         (false, _) => "no, see above; compare with recorded behavior instead: --b recorded:DIR",
     };
-    for (dut, what) in [("linux", live), ("reference, recorded:DIR", "yes, they need nothing")] {
+    for (dut, what) in [("linux", live), ("reference, smoltcp, recorded:DIR", "yes, on any machine")] {
         let _ = writeln!(text, "  {dut}: {what}");
     }
     text.push_str("\nWhat can be observed of the live kernel\n");

@@ -58,6 +58,15 @@ impl LwipDut {
     }
 }
 
+impl LwipDut {
+    /// What has to be installed before it can be tested; `None` if nothing has.
+    pub fn lacking() -> Option<String> {
+        let is_there = Path::new(HEADERS).exists();
+        (!is_there)
+            .then(|| format!("{HEADERS} does not exist; Debian has it in liblwip-dev (`ci/setup duts`)"))
+    }
+}
+
 /// A folder that is gone when this is.
 struct Room(PathBuf);
 
@@ -79,8 +88,8 @@ impl Drop for Room {
 
 /// Compiles the program; tells why not.
 fn build() -> Result<File, String> {
-    if !Path::new(HEADERS).exists() {
-        return Err(format!("{HEADERS} does not exist; Debian has it in liblwip-dev (`ci/setup duts`)"));
+    if let Some(why) = LwipDut::lacking() {
+        return Err(why);
     }
     let room = Room::new().map_err(|error| format!("a folder to build in: {error}"))?;
     for (name, text) in SOURCES {

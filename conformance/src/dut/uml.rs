@@ -45,13 +45,19 @@ impl UmlDut {
         Self::with_program(program)
     }
 
+    /// What has to be installed before it can be tested; `None` if nothing has.
+    pub fn lacking() -> Option<String> {
+        let is_there = Path::new(KERNEL).exists();
+        (!is_there)
+            .then(|| format!("{KERNEL} does not exist; Debian has it in user-mode-linux (`ci/setup duts`)"))
+    }
+
     /// Boots it with another build of `netassay` as the first process inside.
     ///
     /// # Errors
     /// As for [`UmlDut::new`].
     pub fn with_program(program: PathBuf) -> Result<Self, DutError> {
-        if !Path::new(KERNEL).exists() {
-            let why = format!("{KERNEL} does not exist; Debian has it in user-mode-linux (`ci/setup duts`)");
+        if let Some(why) = Self::lacking() {
             return Err(lacking(why));
         }
         let program = program
