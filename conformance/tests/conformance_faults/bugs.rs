@@ -88,7 +88,7 @@ const FRAGMENTS: &[Fault] = &[
     bug("igmp-frag-kod", Warp::Dies(|_, it| is_fragment(it) && it[9] == 2)),
     bug("vxworks-igmp-frag-leak", Warp::Dies(|_, it| is_later_fragment(it) && it[9] == 2)),
     bug("uip-reass-17438", Warp::Dies(|_, it| is_fragment(it) && range(it).1 > 1500)),
-    bug("uboot-30790", Warp::Dies(|_, it| has_more(it) && (it.len() - header_len(it)) % 8 != 0)),
+    bug("uboot-30790", Warp::Dies(|_, it| has_more(it) && !(it.len() - header_len(it)).is_multiple_of(8))),
     bug(
         "smoltcp-toomanyholes",
         Warp::Arriving(|memory, it| !is_fragment(it) || memory.mates(it).count() < 4),
