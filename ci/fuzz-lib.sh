@@ -8,18 +8,30 @@ readonly FUZZ_UNITS=${FUZZ_UNITS:-8}
 
 # Every target that needs no live kernel, one a line.
 fuzz_targets() {
-  sed -n 's/^name = "\([a-z0-9_]*\)"$/\1/p' fuzz/Cargo.toml | grep -vxE 'empty|linux_differential'
+  sed -n 's/^name = "\([a-z0-9_]*\)"$/\1/p' fuzz/Cargo.toml | grep -vxE 'netassay-fuzz|empty|every|linux_differential'
 }
 
-# Builds every target, with AddressSanitizer.
+# Folder of what cargo-fuzz builds.
+fuzz_output() {
+  printf 'fuzz/target/%s/release' "$(rustc "+$FUZZ_TOOLCHAIN" -vV | sed -n 's/^host: //p')"
+}
+
+# Builds the binaries named, each with AddressSanitizer; without a name the one that is all targets, and gives it all
+# their names in fuzz/target/run/.
 build_fuzz_targets() {
-  cargo "+$FUZZ_TOOLCHAIN" fuzz build --codegen-units "$FUZZ_UNITS" "$@"
+  local binary target
+  for binary in "${@:-every}"; do
+    cargo "+$FUZZ_TOOLCHAIN" fuzz build --codegen-units "$FUZZ_UNITS" "$binary"
+  done
+  [[ $# == 0 ]] || return 0
+  mkdir -p fuzz/target/run
+  for target in $(fuzz_targets); do
+    ln -f "$(fuzz_output)/every" "fuzz/target/run/$target"
+  done
 }
 
 # Path of the binary of target $1. Given files it replays them; given folders it fuzzes.
-fuzz_binary() {
-  printf 'fuzz/target/%s/release/%s' "$(rustc "+$FUZZ_TOOLCHAIN" -vV | sed -n 's/^host: //p')" "$1"
-}
+fuzz_binary() { printf 'fuzz/target/run/%s' "$1"; }
 
 # The options of target $1 as libFuzzer takes them on the command line, one a line.
 fuzz_options() {

@@ -71,7 +71,9 @@ impl Inputs {
 
 fn seeds(corpus: &Path, out: &Path) -> Outcome<()> {
     let mut inputs = Inputs::default();
-    for path in captures(corpus)? {
+    let folders = ["captures", "probes", "regressions"].map(|folder| corpus.join(folder));
+    let paths = folders.iter().filter(|folder| folder.is_dir()).map(|folder| captures(folder));
+    for path in paths.collect::<Outcome<Vec<_>>>()?.concat() {
         let trace = load(&path)?;
         add_datagrams(&mut inputs, &trace);
         for profile in [Profile::Linux, Profile::Rfc] {

@@ -4,7 +4,9 @@
 //! it, a *DUT* the stack under test, an *observation* what it lets out, a *verdict* what an oracle says of that.
 
 pub mod capture;
+#[cfg(feature = "command")]
 pub mod case;
+#[cfg(feature = "command")]
 pub mod cli;
 pub mod differential;
 pub mod dut;

@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("checksum");
+netassay_fuzz::octet_target!(CHECKSUM);

@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("client_reply");
+netassay_fuzz::octet_target!(CLIENT_REPLY);

@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::script_target!("conntrack_sequence");
+netassay_fuzz::script_target!(CONNTRACK_SEQUENCE);

@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::script_target!("icmp_error_about");
+netassay_fuzz::script_target!(ICMP_ERROR_ABOUT);

@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("icmp_error_inner");
+netassay_fuzz::octet_target!(ICMP_ERROR_INNER);

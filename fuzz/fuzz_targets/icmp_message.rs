@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("icmp_message");
+netassay_fuzz::octet_target!(ICMP_MESSAGE);

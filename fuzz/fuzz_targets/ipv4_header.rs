@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("ipv4_header");
+netassay_fuzz::octet_target!(IPV4_HEADER);

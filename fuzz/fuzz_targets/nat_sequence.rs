@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::script_target!("nat_sequence");
+netassay_fuzz::script_target!(NAT_SEQUENCE);

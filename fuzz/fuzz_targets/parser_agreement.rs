@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("parser_agreement");
+netassay_fuzz::octet_target!(PARSER_AGREEMENT);

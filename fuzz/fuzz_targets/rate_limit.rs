@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("rate_limit");
+netassay_fuzz::octet_target!(RATE_LIMIT);

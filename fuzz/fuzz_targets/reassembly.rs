@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("reassembly");
+netassay_fuzz::octet_target!(REASSEMBLY);

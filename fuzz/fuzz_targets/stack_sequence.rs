@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::script_target!("stack_sequence");
+netassay_fuzz::script_target!(STACK_SEQUENCE);

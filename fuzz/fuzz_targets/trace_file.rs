@@ -1,3 +1,3 @@
 #![no_main]
 
-netassay_fuzz::octet_target!("trace_file");
+netassay_fuzz::octet_target!(TRACE_FILE);

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub use libfuzzer_sys;
 pub use netassay;
+use netassay::fuzz_target::Target;
 use netassay::fuzz_target::meter::{self, Reading};
+use netassay::generate::script;
+use netassay::generate::{Choice, Seeded};
 
 static BLOCKS: AtomicU64 = AtomicU64::new(0);
 static OCTETS: AtomicU64 = AtomicU64::new(0);
@@ -50,16 +53,10 @@ pub fn install_meter() {
 /// A target whose inputs are octets, which libFuzzer mutates as it sees fit.
 #[macro_export]
 macro_rules! octet_target {
-    ($name:literal) => {
+    ($target:ident) => {
         $crate::libfuzzer_sys::fuzz_target!(
             init: $crate::install_meter(),
-            |octets: &[u8]| {
-                static TARGET: std::sync::LazyLock<&$crate::netassay::fuzz_target::Target> =
-                    std::sync::LazyLock::new(|| {
-                        $crate::netassay::fuzz_target::Target::by_name($name).expect("the target is listed")
-                    });
-                $crate::check(&TARGET, octets);
-            }
+            |octets: &[u8]| { $crate::check(&$crate::netassay::fuzz_target::$target, octets); }
         );
     };
 }
@@ -67,11 +64,11 @@ macro_rules! octet_target {
 /// A target whose inputs are scripts, mutated move by move; the octets inside are left to libFuzzer.
 #[macro_export]
 macro_rules! script_target {
-    ($name:literal) => {
-        $crate::octet_target!($name);
+    ($target:ident) => {
+        $crate::octet_target!($target);
 
         $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-            $crate::mutate($name, &mut data[..max_size], size, seed)
+            $crate::mutate(&$crate::netassay::fuzz_target::$target, &mut data[..max_size], size, seed)
         });
 
         $crate::libfuzzer_sys::fuzz_crossover!(|one: &[u8], two: &[u8], out: &mut [u8], seed: u32| {
@@ -81,7 +78,7 @@ macro_rules! script_target {
 }
 
 /// Runs `target`. With `NETASSAY_FUZZ_MEASURE` in the environment the steps taken so far are told after each input.
-pub fn check(target: &netassay::fuzz_target::Target, octets: &[u8]) {
+pub fn check(target: &Target, octets: &[u8]) {
     static MEASURES: LazyLock<bool> = LazyLock::new(|| std::env::var_os("NETASSAY_FUZZ_MEASURE").is_some());
     target.check(octets);
     if *MEASURES {
@@ -89,12 +86,24 @@ pub fn check(target: &netassay::fuzz_target::Target, octets: &[u8]) {
     }
 }
 
-/// Mutates the script in `buffer` as the target called `name` wants it.
-pub fn mutate(name: &str, buffer: &mut [u8], size: usize, seed: u32) -> usize {
-    use netassay::generate::script::{self, Flavor};
-    let target = netassay::fuzz_target::Target::by_name(name);
-    let flavor = target.and_then(|target| target.flavor).unwrap_or(Flavor::Mixed);
+/// Mutates the input in the first `size` octets of `buffer` as `target` wants it; gives the new size.
+pub fn mutate(target: &Target, buffer: &mut [u8], size: usize, seed: u32) -> usize {
+    let most = buffer.len();
+    let Some(flavor) = target.flavor else { return libfuzzer_sys::fuzzer_mutate(buffer, size, most) };
     let mut octets =
         |data: &mut [u8], size: usize, most: usize| libfuzzer_sys::fuzzer_mutate(data, size, most);
     script::mutate(buffer, size, seed, flavor, &mut octets)
+}
+
+/// Mixes two inputs of `target` into `out`; gives the size.
+pub fn cross_over(target: &Target, one: &[u8], two: &[u8], out: &mut [u8], seed: u32) -> usize {
+    if target.flavor.is_some() {
+        return script::cross_over(one, two, out, seed);
+    }
+    // The beginning of one and the end of the other.
+    let mut choice = Seeded::new(seed.into());
+    let head = &one[..choice.below(one.len() as u32 + 1) as usize];
+    let tail = &two[choice.below(two.len() as u32 + 1) as usize..];
+    let mixed = head.iter().chain(tail);
+    out.iter_mut().zip(mixed).map(|(place, octet)| *place = *octet).count()
 }

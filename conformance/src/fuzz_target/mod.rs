@@ -41,22 +41,57 @@ pub struct Target {
     pub flavor: Option<Flavor>,
 }
 
+/// Sums and their updates.
+pub const CHECKSUM: Target = Target { name: "checksum", run: octets::checksum, flavor: None };
+/// Hostile replies.
+pub const CLIENT_REPLY: Target = Target { name: "client_reply", run: octets::client_reply, flavor: None };
+/// Tracked conversations.
+pub const CONNTRACK_SEQUENCE: Target =
+    Target { name: "conntrack_sequence", run: sequence::conntrack, flavor: Some(Flavor::Conversations) };
+/// Errors about what the stack sent.
+pub const ICMP_ERROR_ABOUT: Target =
+    Target { name: "icmp_error_about", run: sequence::errors, flavor: Some(Flavor::Errors) };
+/// Parsers of quotes.
+pub const ICMP_ERROR_INNER: Target =
+    Target { name: "icmp_error_inner", run: octets::icmp_error_inner, flavor: None };
+/// The parser of ICMP messages.
+pub const ICMP_MESSAGE: Target = Target { name: "icmp_message", run: octets::icmp_message, flavor: None };
+/// The parser of datagrams.
+pub const IPV4_HEADER: Target = Target { name: "ipv4_header", run: octets::ipv4_header, flavor: None };
+/// Options.
+pub const IPV4_OPTIONS: Target = Target { name: "ipv4_options", run: octets::ipv4_options, flavor: None };
+/// Translated conversations.
+pub const NAT_SEQUENCE: Target =
+    Target { name: "nat_sequence", run: sequence::nat, flavor: Some(Flavor::Conversations) };
+/// Our parsers and those of others.
+pub const PARSER_AGREEMENT: Target =
+    Target { name: "parser_agreement", run: octets::parser_agreement, flavor: None };
+/// Rate limits.
+pub const RATE_LIMIT: Target = Target { name: "rate_limit", run: octets::rate_limit, flavor: None };
+/// Reassembly.
+pub const REASSEMBLY: Target = Target { name: "reassembly", run: octets::reassembly, flavor: None };
+/// Everything that a stack does.
+pub const STACK_SEQUENCE: Target =
+    Target { name: "stack_sequence", run: sequence::mixed, flavor: Some(Flavor::Mixed) };
+/// Loaders of files.
+pub const TRACE_FILE: Target = Target { name: "trace_file", run: trace::trace_file, flavor: None };
+
 /// Every target that needs no live kernel, by name.
 pub const TARGETS: &[Target] = &[
-    Target { name: "checksum", run: octets::checksum, flavor: None },
-    Target { name: "client_reply", run: octets::client_reply, flavor: None },
-    Target { name: "conntrack_sequence", run: sequence::conntrack, flavor: Some(Flavor::Conversations) },
-    Target { name: "icmp_error_about", run: sequence::errors, flavor: Some(Flavor::Errors) },
-    Target { name: "icmp_error_inner", run: octets::icmp_error_inner, flavor: None },
-    Target { name: "icmp_message", run: octets::icmp_message, flavor: None },
-    Target { name: "ipv4_header", run: octets::ipv4_header, flavor: None },
-    Target { name: "ipv4_options", run: octets::ipv4_options, flavor: None },
-    Target { name: "nat_sequence", run: sequence::nat, flavor: Some(Flavor::Conversations) },
-    Target { name: "parser_agreement", run: octets::parser_agreement, flavor: None },
-    Target { name: "rate_limit", run: octets::rate_limit, flavor: None },
-    Target { name: "reassembly", run: octets::reassembly, flavor: None },
-    Target { name: "stack_sequence", run: sequence::mixed, flavor: Some(Flavor::Mixed) },
-    Target { name: "trace_file", run: trace::trace_file, flavor: None },
+    CHECKSUM,
+    CLIENT_REPLY,
+    CONNTRACK_SEQUENCE,
+    ICMP_ERROR_ABOUT,
+    ICMP_ERROR_INNER,
+    ICMP_MESSAGE,
+    IPV4_HEADER,
+    IPV4_OPTIONS,
+    NAT_SEQUENCE,
+    PARSER_AGREEMENT,
+    RATE_LIMIT,
+    REASSEMBLY,
+    STACK_SEQUENCE,
+    TRACE_FILE,
 ];
 
 impl Target {

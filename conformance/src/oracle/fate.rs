@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use netassay_stack::outcome::{NoticeFate, Outcome};
 
-use super::{Objection, hold, same};
+use super::{Objection, checksum, header, hold, same};
 use crate::model::{LinkKind, Observation, Scenario};
 
 /// Octets that an answer may add to what it answers: the longest headers, and as much as an ICMP error quotes at most.
@@ -29,6 +29,7 @@ pub fn judge(
         .iter()
         .filter_map(|frame| Emitted::of(scenario, frame.interface, &frame.octets))
         .collect();
+    broken_is_not_accepted(datagram, outcome, &emitted)?;
     notices_are_those_decided(scenario, outcome, &emitted)?;
     match outcome {
         Outcome::Held => {
@@ -84,6 +85,26 @@ impl<'f> Emitted<'f> {
     }
 }
 
+/// Whether a broken header is refused, and a broken ICMP message not answered. RFC 1122 §3.2.1.2, RFC 792.
+fn broken_is_not_accepted(
+    datagram: &[u8],
+    outcome: Outcome,
+    emitted: &[Emitted<'_>],
+) -> Result<(), Objection> {
+    let header_len = usize::from(datagram.first().map_or(0, |first| first & 15)) * 4;
+    if !header::is_datagram(datagram) || !checksum::is_intact(&datagram[..header_len]) {
+        let is_refused = matches!(outcome, Outcome::Dropped { .. });
+        let found = || format!("{outcome:?} of {datagram:02x?}");
+        return hold("RFC 1122 §3.2.1.2", "a broken header is refused", is_refused, found);
+    }
+    let total = usize::from(u16::from_be_bytes([datagram[2], datagram[3]]));
+    let is_whole = u16::from_be_bytes([datagram[6], datagram[7]]) & 0x3fff == 0;
+    let is_broken =
+        datagram[9] == 1 && is_whole && !checksum::is_intact(&datagram[header_len..total.max(header_len)]);
+    let is_answered = is_broken && outcome == Outcome::Delivered && !emitted.is_empty();
+    hold("RFC 792", "a broken message is not answered", !is_answered, || format!("{emitted:02x?}"))
+}
+
 /// Whether the ICMP errors among `emitted` that the stack made are the one that was decided, or none.
 fn notices_are_those_decided(
     scenario: &Scenario,
@@ -106,6 +127,11 @@ fn notices_are_those_decided(
     let notices: Vec<(u8, u8)> = own.filter_map(|datagram| datagram.notice()).collect();
     hold(clause, "one datagram causes one error at most", notices.len() <= 1, || format!("{notices:?}"))?;
     let Some(&found) = notices.first() else { return Ok(()) };
+    let len =
+        emitted.iter().filter(|datagram| datagram.notice().is_some()).map(|datagram| datagram.0.len()).max();
+    hold("RFC 1812 §4.3.2.3", "an error has 576 octets at most", len <= Some(576), || {
+        format!("{len:?} octets")
+    })?;
     match outcome {
         Outcome::Dropped { notice: NoticeFate::Sent(notice), .. } => {
             same(clause, "the error is the one decided", found, (notice.icmp_type, notice.code))
@@ -143,6 +169,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::generate::datagram::repair_header_checksum;
     use crate::model::{Drop, EmittedFrame, scenario_file};
 
     /// A Port Unreachable from 10.0.0.1, or with another type.
@@ -185,9 +212,29 @@ mod tests {
             let location = Some(DropReason::UdpNoSocket.name().to_owned());
             observation.drops.push(Drop { reason: "NO_SOCKET".to_owned(), location });
         }
-        let datagram =
-            [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1, 0, 7, 0, 9, 0, 8, 0, 0];
+        let mut datagram = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+        datagram.extend([0, 7, 0, 9, 0, 8, 0, 0]);
+        repair_header_checksum(&mut datagram);
         let verdict = judge(&scenario, &datagram, outcome, &observation);
         assert_eq!(verdict.is_ok(), is_right, "{verdict:?}");
+    }
+
+    #[test]
+    fn a_broken_header_is_to_be_refused() {
+        let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
+        let mut datagram = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+        repair_header_checksum(&mut datagram);
+        let observation = Observation::default();
+        assert_eq!(judge(&scenario, &datagram, Outcome::Delivered, &observation), Ok(()));
+        datagram[10] ^= 1;
+        assert!(judge(&scenario, &datagram, Outcome::Delivered, &observation).is_err());
+    }
+
+    #[test]
+    fn an_error_is_not_to_be_long() {
+        let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
+        let long = [error(3, 3), vec![0; 521]].concat();
+        assert!(notices_are_those_decided(&scenario, DROPPED, &[Emitted(&long)]).is_err());
+        assert!(notices_are_those_decided(&scenario, DROPPED, &[Emitted(&long[..576])]).is_ok());
     }
 }

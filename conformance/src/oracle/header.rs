@@ -10,7 +10,7 @@ const CLAUSE: &str = "RFC 791 §3.1";
 use super::{Objection, same};
 
 /// Whether `octets` begin with a datagram whose lengths fit together. RFC 791 §3.1, RFC 1122 §3.2.1.1.
-fn is_datagram(octets: &[u8]) -> bool {
+pub(super) fn is_datagram(octets: &[u8]) -> bool {
     let Some(first) = octets.first() else { return false };
     let header_len = usize::from(first & 0x0f) * 4;
     if first >> 4 != 4 || header_len < 20 || octets.len() < header_len {

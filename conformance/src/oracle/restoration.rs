@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Objection, checksum, same};
+use super::{Objection, checksum, frame, same};
 
 /// The clauses: of quotes, and of answers.
 const QUOTE: &str = "RFC 5508 §4.2";
@@ -36,6 +36,10 @@ impl Restoration {
         if before.len() < 28 || after.len() < 28 || before[0] != 0x45 || after[0] != 0x45 {
             // Options are the router's to change.
             return Ok(());
+        }
+        if frame::judge(before).is_ok() {
+            // What came in whole goes out whole, whatever was rewritten. RFC 3022 §4.2.
+            frame::judge(after)?;
         }
         let verdict = self
             .quote_is_restored(before, after)
@@ -150,5 +154,15 @@ mod tests {
         let wrong = datagram(SERVER, CLIENT, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
         assert_eq!(restoration.judge(&came, &right, false), Ok(()));
         assert!(restoration.judge(&came, &wrong, false).is_err());
+    }
+
+    #[test]
+    fn a_checksum_that_was_not_followed_is_seen() {
+        let segment = [0x10, 0, 0, 53, 0, 8, 0x1d, 0xe7];
+        let before = datagram(CLIENT, SERVER, 17, &segment);
+        let is_right = frame::judge(&before).is_ok();
+        let wrong = datagram(PUBLIC, SERVER, 17, &segment);
+        assert!(is_right, "{before:02x?}");
+        assert!(Restoration::default().judge(&before, &wrong, true).is_err());
     }
 }

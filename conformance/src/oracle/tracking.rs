@@ -40,6 +40,8 @@ fn states_agree(entry: &ConntrackEntry) -> Result<(), Objection> {
     hold(CLAUSE, "what is in the table is confirmed", has(CONFIRMED), || format!("{entry:?}"))?;
     let is_heard = has(SEEN_REPLY) || !has(ASSURED);
     hold(CLAUSE, "nothing is assured before it was answered", is_heard, || format!("{entry:?}"))?;
+    let is_begun = entry.protocol != 1 || matches!(entry.original.destination_id >> 8, 8 | 13 | 15 | 17);
+    hold(CLAUSE, "a connection of ICMP begins with a query", is_begun, || format!("{entry:?}"))?;
     let is_inverse = entry.reply.source == entry.original.destination
         && entry.reply.destination == entry.original.source
         && (entry.protocol == 1
@@ -96,6 +98,7 @@ mod tests {
     #[case::twice_the_same(&[entry(1, CONFIRMED), entry(1, CONFIRMED)], false)]
     #[case::not_confirmed(&[entry(1, 0)], false)]
     #[case::assured_unheard(&[entry(1, CONFIRMED | ASSURED)], false)]
+    #[case::begun_by_a_reply(&[ConntrackEntry { protocol: 1, ..entry(1, CONFIRMED) }], false)]
     #[case::translated(&[translated(1, 1), translated(2, 2)], true)]
     #[case::translated_alike(&[translated(1, 5), translated(2, 5)], false)]
     #[case::translated_unsaid(&[ConntrackEntry { status: CONFIRMED, ..translated(1, 5) }], false)]
