@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use netassay_stack::wire::build::{echo_request, ipv4, udp, unreachable};
 use netassay_stack::wire::icmp::UnreachableCode;
@@ -33,9 +34,11 @@ struct Capture(PathBuf);
 
 impl Capture {
     /// A capture of `len` octets or a little more: echo requests, UDP in one piece and in two, errors, of all lengths,
-    /// from many addresses to few.
+    /// from hundreds of addresses to few.
     fn of(len: u64) -> io::Result<Self> {
-        let capture = Self(std::env::temp_dir().join(format!("netassay-{}-{len}.pcap", std::process::id())));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let capture = Self(std::env::temp_dir().join(format!("netassay-memory-{process}-{count}.pcap")));
         let mut file = BufWriter::new(File::create(&capture.0)?);
         // Microseconds, snap length 65535, link type RAW.
         for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 101] {
@@ -65,16 +68,17 @@ impl Drop for Capture {
     }
 }
 
-/// One or two datagrams that belong together.
+/// One or two datagrams that belong together. Connections are tracked as long as they live, and there are few
+/// thousand of them, so that a longer capture does not have more.
 fn datagrams(numbers: &mut Numbers) -> Vec<Vec<u8>> {
-    let source = [10, 1, numbers.below(256) as u8, numbers.below(250) as u8 + 1];
+    let source = [10, 1, numbers.below(4) as u8, numbers.below(64) as u8 + 1];
     let destination = [10, 2, 0, numbers.below(4) as u8 + 1];
     let data = vec![numbers.below(256) as u8; numbers.below(1400) as usize];
     let header = ipv4().source(source).destination(destination).identification(numbers.below(65_536) as u16);
-    let segment = udp().source_port(numbers.below(60_000) as u16 + 1).destination_port(9).data(&data);
+    let segment = udp().source_port(numbers.below(4) as u16 + 1).destination_port(9).data(&data);
     match numbers.below(4) {
         0 => {
-            let request = echo_request().identifier(numbers.below(65_536) as u16).data(&data);
+            let request = echo_request().identifier(numbers.below(4) as u16).data(&data);
             vec![header.carry(request).build()]
         }
         1 => {

@@ -384,7 +384,7 @@ impl Stack {
     }
 
     /// Shows `packet` to what is registered at `hook`, reassembled if that is wanted there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run_hook<S: Sink>(
         &mut self,
         hook: Hook,

@@ -33,7 +33,7 @@ impl Router {
             .devices
             .iter()
             .flat_map(|device| &device.addresses)
-            .map(|own| own.prefix.address)
+            .map(|own| own.prefix.address.to_bits())
             .collect();
         router.own.sort_unstable();
         let mut entries = Vec::new();
