@@ -120,6 +120,7 @@ withheld! {
     OptionsDoNotFit, "RFC 1122 §3.2.2.6", "the options of the offending datagram cannot be answered";
     NoWayBack, "RFC 1812 §4.3.2.4", "there is no route to the source";
     NoRoomToQuote, "RFC 1122 §3.2.2", "the path is too narrow for a quote";
+    NoBuffer, "RFC 1122 §3.2.2.6", "the reply needs more fragments than there is memory for";
     Filtered, "RFC 2979 §1", "a rule discarded the error itself";
 }
 

@@ -6,6 +6,7 @@ use crate::counters::Counter;
 use crate::decision::Detail;
 use crate::ip::options::{self, EchoedOptions};
 use crate::ip::output::{HeaderChoice, IdentificationChoice};
+use crate::ip::reassembly::tun_truesize;
 use crate::ip::route::OutputRoute;
 use crate::ip::source_route::OptionsAsk;
 use crate::outcome::Withheld;
@@ -59,6 +60,11 @@ impl Stack {
             .route_output_into(destination, source, self.now, &mut way)
             .map_err(|_| Withheld::NoWayBack)?;
         self.admit_to_host(limited, &way)?;
+        if exceeds_send_buffer(way.route.mtu(), HEADER_LEN + options.len(), 8 + reply.body.len()) {
+            self.counters.bump(Counter::IpOutDiscards);
+            self.counters.bump(Counter::IcmpOutErrors);
+            return Err(Withheld::NoBuffer);
+        }
         options.complete(way.source, query.source(), self.midnight_ms);
         let choice = HeaderChoice {
             protocol: Protocol::Icmp,
@@ -96,6 +102,21 @@ impl Stack {
         self.counters.bump(Counter::IcmpOutMsgs);
         self.counters.bump_icmp_out(icmp_type);
     }
+}
+
+/// Octets of memory that the pieces of one reply may take before the last one. Linux keeps them with the socket that
+/// sends replies, whose buffer has room for two datagrams of 64 KiB and as much again.
+const SEND_BUFFER: usize = 264_448;
+
+/// Whether a reply has to be cut into more pieces than can wait for each other.
+fn exceeds_send_buffer(mtu: u32, header_len: usize, message_len: usize) -> bool {
+    let mtu = usize::try_from(mtu).unwrap_or(usize::MAX);
+    if header_len + message_len <= mtu {
+        return false;
+    }
+    let room = mtu.saturating_sub(header_len) & !7;
+    let pieces = message_len.div_ceil(room.max(1));
+    pieces.saturating_sub(1) * tun_truesize(header_len + room) > SEND_BUFFER
 }
 
 /// Appends an ICMP message with its checksum to a packet that has only a header.

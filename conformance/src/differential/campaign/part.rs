@@ -79,17 +79,20 @@ pub fn matrix_parts(prefix: &str) -> impl Iterator<Item = Part> + Send + use<> {
 }
 
 fn steps(cases: Vec<matrix::Case>) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let (mut steps, mut now) = (Vec::new(), Duration::ZERO);
     for case in cases {
+        let mut pauses = case.pauses.into_iter().peekable();
         for (index, (interface, frame)) in case.frames.into_iter().enumerate() {
+            let mut push = |at, action, comment| {
+                let packet = steps.len() as u64 + 1;
+                steps.push(Step { at, action, packet, comment });
+            };
+            if let Some((_, pause)) = pauses.next_if(|(before, _)| *before == index) {
+                now += pause;
+                push(now, Action::Advance, None);
+            }
             let comment = (index == 0).then(|| case.label.clone());
-            let packet = steps.len() as u64 + 1;
-            steps.push(Step {
-                at: Duration::ZERO,
-                action: Action::Inject { interface, frame },
-                packet,
-                comment,
-            });
+            push(now, Action::Inject { interface, frame }, comment);
         }
     }
     steps

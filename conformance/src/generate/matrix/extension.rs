@@ -35,7 +35,7 @@ fn quoted_case(icmp_type: u8, length: u8, quote_len: usize, version: u8, sum: us
     let label = format!(
         "type={icmp_type} length={length} quote={quote_len} version={version} sum={sum} object={object}"
     );
-    Case { label, frames: vec![(0, draft([10, 0, 0, 2], [10, 0, 0, 1], message).octets())] }
+    Case::new(label, vec![(0, draft([10, 0, 0, 2], [10, 0, 0, 1], message).octets())])
 }
 
 /// Extended Echo Requests: C-type × identifier length × object length × code × structure.
@@ -100,7 +100,7 @@ fn request(label: String, code: u8, flags: u16, body: Vec<u8>) -> Case {
     message.extend(flags.to_be_bytes());
     message.extend(body);
     fill_checksum(&mut message);
-    Case { label, frames: vec![(0, draft([10, 0, 0, 2], [10, 0, 0, 1], message).octets())] }
+    Case::new(label, vec![(0, draft([10, 0, 0, 2], [10, 0, 0, 1], message).octets())])
 }
 
 /// An extension structure with one object. `sum`: 0 right, 1 zero, 2 wrong. RFC 4884 §7.

@@ -127,7 +127,7 @@ fn case(label: String, serial: u16, ranges: &[Range]) -> Case {
             (0, piece(header, range.start * 8, !range.last, &payload[range.start * 8..range.end * 8]))
         })
         .collect();
-    Case { label, frames }
+    Case::new(label, frames)
 }
 
 pub(super) fn limits(give: &mut dyn FnMut(Case)) {
@@ -142,7 +142,7 @@ pub(super) fn limits(give: &mut dyn FnMut(Case)) {
             let mut other = cut(second);
             change(&mut other);
             crate::generate::datagram::repair_header_checksum(&mut other);
-            give(Case { label, frames: vec![(0, cut(first)), (0, other)] });
+            give(Case::new(label, vec![(0, cut(first)), (0, other)]));
         };
     for residue in 0..32 {
         for start in [0, 8, 16, 24] {
@@ -166,14 +166,14 @@ pub(super) fn limits(give: &mut dyn FnMut(Case)) {
                 let (header, payload) = whole.split_at(20);
                 let far = piece(header, offset, more, &payload[..len.min(payload.len())]);
                 let near = piece(header, 0, true, &payload[..16]);
-                give(Case {
-                    label: format!("far={offset} len={len} more={more}"),
-                    frames: vec![(0, far.clone()), (0, near.clone())],
-                });
-                give(Case {
-                    label: format!("near, far={offset} len={len} more={more}"),
-                    frames: vec![(0, near), (0, far)],
-                });
+                give(Case::new(
+                    format!("far={offset} len={len} more={more}"),
+                    vec![(0, far.clone()), (0, near.clone())],
+                ));
+                give(Case::new(
+                    format!("near, far={offset} len={len} more={more}"),
+                    vec![(0, near), (0, far)],
+                ));
             }
         }
     }

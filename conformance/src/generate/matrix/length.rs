@@ -53,8 +53,5 @@ fn case(protocol: u8, ihl: u8, frame_len: u16, name: &str, total: u16) -> Case {
     if octets.len() >= 20 {
         repair_header_checksum(&mut octets);
     }
-    Case {
-        label: format!("protocol={protocol} ihl={ihl} frame={frame_len} total={name}"),
-        frames: vec![(0, octets)],
-    }
+    Case::new(format!("protocol={protocol} ihl={ihl} frame={frame_len} total={name}"), vec![(0, octets)])
 }

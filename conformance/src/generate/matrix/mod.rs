@@ -7,6 +7,7 @@
 mod extension;
 mod fragment;
 mod length;
+mod limit;
 mod option;
 mod path;
 mod quote;
@@ -23,6 +24,15 @@ pub struct Case {
     pub label: String,
     /// Interface index in the scenario and frame, in order.
     pub frames: Vec<(usize, Vec<u8>)>,
+    /// Pauses: before which of the frames, and how long, in order.
+    pub pauses: Vec<(usize, std::time::Duration)>,
+}
+
+impl Case {
+    /// Frames without pauses.
+    pub const fn new(label: String, frames: Vec<(usize, Vec<u8>)>) -> Self {
+        Self { label, frames, pauses: Vec::new() }
+    }
 }
 
 /// One systematic family.
@@ -57,7 +67,13 @@ pub fn families() -> Vec<Family> {
     let mode = |value| world(Role::Router, &[("net.ipv4.ip_no_pmtu_disc", value)]);
     let family =
         |name, summary, scenario, isolated, cases| Family { name, summary, scenario, isolated, cases };
-    vec![
+    let limited = limit::WORLDS.iter().map(|(name, sysctls)| {
+        let mut scenario = super::World::plain(Role::Router, Limits::Default);
+        scenario.sysctl.extend(sysctls.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let summary = "rate limits: what is sent × to whom × pauses";
+        family(*name, summary, Arc::new(scenario), true, limit::cases)
+    });
+    let mut families = vec![
         family("m1-lengths", "IHL × total length × frame length × protocol", host(), false, length::cases),
         family(
             "m2-options-host",
@@ -107,7 +123,9 @@ pub fn families() -> Vec<Family> {
         family("m10-path-1", "the same, ip_no_pmtu_disc 1", mode("1"), true, path::cases),
         family("m10-path-2", "the same, ip_no_pmtu_disc 2", mode("2"), true, path::cases),
         family("m10-path-3", "the same, ip_no_pmtu_disc 3", mode("3"), true, path::cases),
-    ]
+    ];
+    families.extend(limited);
+    families
 }
 
 fn world(role: Role, sysctls: &[(&str, &str)]) -> Arc<Scenario> {

@@ -78,7 +78,7 @@ fn case((cause, destination, protocol, ttl): Cause, kind: u8, len: u8, pointer: 
     let label = format!(
         "{cause} kind={kind} len={len} pointer={pointer} nops={nops_before} twice={twice} flag={flag:#04x}"
     );
-    Case { label, frames: vec![(0, draft.octets())] }
+    Case::new(label, vec![(0, draft.octets())])
 }
 
 /// The option, its slots filled with addresses that a stack can tell apart: its own, a neighbor, a remote one, a group.

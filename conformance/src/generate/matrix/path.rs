@@ -36,7 +36,7 @@ pub(super) fn cases(give: &mut dyn FnMut(Case)) {
 fn too_big(peer: Peer, quoted: (&str, u8, u8), mtu: u32, code: u8) -> Case {
     let error = error(peer, quoted, 3, code, mtu.to_be_bytes(), [10, 0, 0, 254]);
     let label = format!("peer={} quoted={} code={code} mtu={mtu}", peer.0, quoted.0);
-    Case { label, frames: vec![error, echo(peer, 1400), echo(peer, 40)] }
+    Case::new(label, vec![error, echo(peer, 1400), echo(peer, 40)])
 }
 
 /// Two learned values, the second larger or smaller.
@@ -45,7 +45,7 @@ fn twice(give: &mut dyn FnMut(Case), peer: Peer) {
         for second in [0, 300, 551, 800, 900, 1000, 1500] {
             let error = |mtu: u32| error(peer, QUOTED[0], 3, 4, mtu.to_be_bytes(), [10, 0, 0, 254]);
             let label = format!("peer={} mtu={first} then {second}", peer.0);
-            give(Case { label, frames: vec![error(first), error(second), echo(peer, 1400)] });
+            give(Case::new(label, vec![error(first), error(second), echo(peer, 1400)]));
         }
     }
 }
@@ -74,7 +74,7 @@ fn redirects(give: &mut dyn FnMut(Case), peer: Peer, quoted: (&str, u8, u8)) {
                     "peer={} quoted={} redirect={code} from={sender:?} to={gateway:?}",
                     peer.0, quoted.0
                 );
-                give(Case { label, frames: vec![redirect, echo(peer, 40)] });
+                give(Case::new(label, vec![redirect, echo(peer, 40)]));
             }
         }
     }

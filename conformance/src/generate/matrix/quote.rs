@@ -88,7 +88,7 @@ fn case(
         "cause={cause} len={len} options={option_name} in={interface} from={} padding={padding} tos={tos:#04x}",
         draft.source
     );
-    Case { label, frames: vec![(interface, octets)] }
+    Case::new(label, vec![(interface, octets)])
 }
 
 fn udp(draft: &Draft, len: usize) -> Vec<u8> {

@@ -116,10 +116,10 @@ fn case(
     }
     frame.extend(draft.octets());
     let label = format!("link={link} {} > {} {part} {kind}", draft.source, draft.destination);
-    Case { label, frames: vec![(if mac.is_some() { 2 } else { 0 }, frame)] }
+    Case::new(label, vec![(if mac.is_some() { 2 } else { 0 }, frame)])
 }
 
-fn payload(draft: &Draft, icmp_type: u8) -> Vec<u8> {
+pub(super) fn payload(draft: &Draft, icmp_type: u8) -> Vec<u8> {
     match draft.protocol {
         1 => right_icmp(icmp_type),
         17 => {

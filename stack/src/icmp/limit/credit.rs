@@ -86,7 +86,7 @@ impl Range {
             return;
         }
         let elapsed = refilled.map_or(HZ, |refilled| now.saturating_sub(refilled).min(HZ));
-        let increment = i32::try_from(u64::from(rate.messages_per_second) * elapsed / HZ).unwrap_or(i32::MAX);
+        let increment = rate.credit_of(elapsed);
         if elapsed >= MIN_REFILL && increment > 0 {
             let fill = |credit: i32| credit.saturating_add(increment).min(rate.burst);
             add(allowing, Self { refilled: Some(now), low: fill(empty_low), high: fill(empty_high) });

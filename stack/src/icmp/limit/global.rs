@@ -21,6 +21,13 @@ impl Default for GlobalRate {
     }
 }
 
+impl GlobalRate {
+    /// The credit of so many jiffies, at most a second of them. Linux multiplies in 32 bits, which may overflow.
+    pub(super) const fn credit_of(&self, jiffies: u64) -> i32 {
+        (self.messages_per_second.wrapping_mul(jiffies as u32) / HZ as u32) as i32
+    }
+}
+
 /// Credit for messages, and when it was last refilled.
 ///
 /// Linux draws the price of each message from 0, 1 and 2, so the credit of a live kernel is not known exactly:
@@ -71,8 +78,7 @@ impl GlobalBucket {
         if elapsed < MIN_REFILL {
             return false;
         }
-        // Linux multiplies in 32 bits; rates that overflow there are not modelled and saturate.
-        let increment = i32::try_from(u64::from(rate.messages_per_second) * elapsed / HZ).unwrap_or(i32::MAX);
+        let increment = rate.credit_of(elapsed);
         if increment == 0 {
             return false;
         }

@@ -83,7 +83,9 @@ impl Router {
         sysctls: &Sysctls,
         now: Instant,
     ) -> bool {
-        if !self.believes(redirect, route) {
+        // What something was learned about counts as its own gateway, also on the link.
+        let gateway = route.gateway.or_else(|| self.exception(destination, now).map(|_| destination));
+        if gateway != Some(redirect.from) || !self.believes(redirect) {
             return false;
         }
         let life = u64::try_from(sysctls.route_gc_timeout).unwrap_or(0).saturating_mul(JIFFIES_PER_SECOND);
@@ -94,18 +96,13 @@ impl Router {
         true
     }
 
-    fn believes(&self, redirect: &Redirect, route: &Route) -> bool {
+    fn believes(&self, redirect: &Redirect) -> bool {
         let code = if self.departures.redirect_code_is_checked { redirect.code } else { redirect.code & 7 };
         let Some(device) = self.device(redirect.incoming) else { return false };
         let gateway = redirect.gateway;
         let impossible =
             gateway.is_multicast() || address::is_limited_broadcast(gateway) || gateway.is_unspecified();
-        if code > 3
-            || route.gateway != Some(redirect.from)
-            || gateway == redirect.from
-            || impossible
-            || !device.policy.accept_redirects
-        {
+        if code > 3 || gateway == redirect.from || impossible || !device.policy.accept_redirects {
             return false;
         }
         if device.policy.shared_media {
