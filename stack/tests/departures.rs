@@ -331,3 +331,14 @@ fn every_knob_has_a_case() {
         assert!(has_case, "{}", departure.name);
     }
 }
+
+#[test]
+fn the_documented_table_is_that_of_the_code() {
+    let documented = include_str!("../spec/departures.md");
+    let rows: Vec<&str> = documented.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> = DEPARTURES
+        .iter()
+        .map(|row| format!("| `{}` | {} | {} | {} |", row.name, row.clause, row.rfc, row.linux))
+        .collect();
+    assert_eq!(rows, expected, "spec/departures.md has to hold exactly these rows");
+}
