@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::ALL_WELL;
 use super::failure::Failure;
+use crate::differential::compare::Difference;
 use crate::differential::pairing::{
     Drive, Finding, Listener, Replay, ReplayError, Replayed, SourceError, StepSource,
 };
@@ -121,7 +122,7 @@ fn live_loop(world: &World, packets: u64, counting: Counting) -> Result<Duration
     let dimensions = world.dimensions.both(replay.drive().dimensions());
     let stop = AtomicBool::new(false);
     let mut steps = Steps { steps: world.steps(), taken: 0, wanted: packets, started: Duration::ZERO };
-    let mut count = Count(0);
+    let mut count = Count::default();
     let Replayed { compared, error, .. } =
         replay.run(&world.scenario, dimensions, &mut steps, &mut count, &stop);
     let time = thread_time() - steps.started;
@@ -130,18 +131,26 @@ fn live_loop(world: &World, packets: u64, counting: Counting) -> Result<Duration
         Some(error) => return Err(Failure::Dut(error.to_string())),
         None => {}
     }
-    if count.0 > 0 || compared != packets {
-        return Err(Failure::Dut(format!("{} of {packets} packets differ", count.0)));
+    if count.found > 0 || compared != packets {
+        let Count { found, first } = count;
+        return Err(Failure::Dut(format!("{found} of {packets} packets differ, the first in {first}")));
     }
     Ok(time)
 }
 
-/// How many steps differed.
-struct Count(u64);
+/// How many steps differed, and what the first of them was.
+#[derive(Default)]
+struct Count {
+    found: u64,
+    first: String,
+}
 
 impl Listener for Count {
-    fn found(&mut self, _: &Finding<'_>) {
-        self.0 += 1;
+    fn found(&mut self, finding: &Finding<'_>) {
+        if let (0, Some(Difference { field, .. })) = (self.found, finding.differences.first()) {
+            self.first = format!("{}: {} / {}", field.field, field.a, field.b);
+        }
+        self.found += 1;
     }
 }
 
