@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::exec::child::{Outputs, Program};
-use super::exec::stream::Stream;
+use super::exec::stream::{Pace, Stream};
 use super::exec::transport::Transport;
 use super::exec::{Connection, ExecDut};
 use super::{Clock, Dut, DutError};
@@ -122,7 +122,7 @@ fn boot(program: &str) -> io::Result<Connection> {
         .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
         .stdout(Stdio::from(OwnedFd::from(theirs)));
     let mut program = Program::start(kernel, Outputs::Error)?;
-    let stream = Stream::new(ours.try_clone()?, ours);
+    let stream = Stream::new(ours.try_clone()?, ours, Pace::Waits);
     let mut line = Line { stream, folder: folder.join(name) };
     let mut first = Vec::new();
     match line.receive(&mut first) {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dut::exec::serve::serve;
-use crate::dut::exec::stream::Stream;
+use crate::dut::exec::stream::{Pace, Stream};
 use crate::dut::exec::transport::Transport;
 use crate::dut::linux::{LinuxDut, boot};
 
@@ -87,7 +87,7 @@ fn with_dependencies(name: &str, list: &str) -> Vec<PathBuf> {
 fn talk() -> io::Result<()> {
     let line = OpenOptions::new().read(true).write(true).open(LINE)?;
     boot::make_raw(&line)?;
-    let mut stream = Stream::new(line.try_clone()?, line);
+    let mut stream = Stream::new(line.try_clone()?, line, Pace::Tells);
     // What was sent before the line was raw is lost, so the harness waits for this.
     stream.send(READY)?;
     stream.flush()?;
