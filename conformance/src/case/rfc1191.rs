@@ -46,7 +46,7 @@ fn estimate() -> Section {
                 .some(seen::protocol(17).destination(w.far))
         })
         .alias("idea/D09"),
-        case("what-fits-goes-on-with-dont-fragment", ["rfc1191-2-1", "rfc1191-3-1"], |w| {
+        case("what-fits-goes-on-with-dont-fragment", ["rfc1191-3-1"], |w| {
             after(w, &[1300])
                 .socket_send(0, (w.far, 9), octets(1200))
                 .answer(seen::udp(7, 9).dont_fragment(true).at_most(1300))

@@ -4,7 +4,21 @@ use super::prelude::*;
 
 /// The sections of RFC 3168.
 pub(super) fn sections() -> Vec<Section> {
-    vec![transit(), dropped(), fragmentation(), reassembly(), connections()]
+    vec![transit(), marking(), dropped(), fragmentation(), reassembly(), connections()]
+}
+
+fn marking() -> Section {
+    section("rfc3168/5/marking").on(router()).cases([1, 2].map(|ecn| {
+        case(format!("ect-{ecn}-may-become-ce-and-nothing-else"), ["rfc3168-5-8"], move |w| {
+            let transit = w.passing().tos(ecn);
+            send(transit.clone()).answer(seen::forwarded(&transit).interface(1).that(
+                "ipv4.tos",
+                "the codepoint as it came, or CE",
+                move |it| [ecn, 3].contains(&it.tos()),
+            ))
+        })
+        .alias("idea/A19")
+    }))
 }
 
 fn transit() -> Section {

@@ -72,7 +72,7 @@ fn loose() -> Section {
         case("default-route-may-count", ["rfc3704-2.4-2", "rfc3704-2.5-1"], |w| {
             let default_only = w.passing().source([203, 0, 113, 77]);
             send(default_only.clone())
-                .some(seen::forwarded(&default_only).interface(1))
+                .answer(seen::forwarded(&default_only).interface(1))
                 .or_silence("RFC 3704 §2.5: the default route may be left out")
         }),
         case("loopback-is-still-rejected", ["rfc3704-2.4-3"], |w| {

@@ -53,7 +53,7 @@ fn sources() -> Section {
                 },
             )
         })
-        .alias("idea/A21"),
+        .aliases(["idea/A21", "bug/ipid-mixed-2020"]),
         case("fragments-of-one-datagram-share-it", ["rfc6864-4.3-4"], |w| {
             socket_send(0, (w.peer, 9), octets(2000)).law(
                 "one for both fragments",

@@ -74,7 +74,7 @@ fn source_routes() -> Section {
                 let routed = w.passing().destination(w.dut).options(options().route(kind, 4, &[w.next]));
                 send(routed).never(seen::protocol(17).interface(1))
             })
-            .aliases(["idea/B11", "idea/B12"])
+            .aliases(["idea/B11", "idea/B12", "bug/source-route-default"])
         }))
         .cases(kinds.map(|(name, kind, knob, _)| {
             case(format!("{name}-route-can-be-processed"), [knob], move |w| {

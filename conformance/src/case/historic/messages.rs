@@ -184,7 +184,10 @@ fn connections() -> Section {
     };
     section("historic/icmp/connection")
         .cases(hard.map(|(code, errno)| {
-            case(format!("code-{code}-about-a-syn-is-{}", errno.to_lowercase()), [], move |w| {
+            let covers: &[&'static str] =
+                if code == 3 { &["rfc1122-3.2.2.1-5", "rfc5927-5.2-2"] } else { &["rfc5927-5.2-2"] };
+            let name = format!("code-{code}-about-a-syn-is-{}", errno.to_lowercase());
+            case(name, covers.iter().copied(), move |w| {
                 Script::default()
                     .connect(0, w.peer, 80)
                     .some(seen::tcp(flags::SYN))
@@ -197,6 +200,10 @@ fn connections() -> Section {
             .on(socket())
             .aliases(["bug/gvisor-tcp-unreach-codes", "idea/I01"])
         }))
+        .cases([case("a-syn-is-not-ecn-capable", ["rfc3168-6.1.1-2"], |w| {
+            Script::default().connect(0, w.peer, 80).answer(seen::tcp(flags::SYN).ecn(0))
+        })
+        .on(socket())])
         .cases([2, 3].map(|code| {
             case(format!("code-{code}-outside-the-window-is-ignored"), ["rfc5927-4.1-1"], move |w| {
                 accepted(w, 80)

@@ -14,8 +14,25 @@ pub(super) fn sections() -> Vec<Section> {
         local_or_not(),
         source_routed(),
         next_hop(),
+        choice_of_route(),
         reserved(),
     ]
+}
+
+/// What a router may do where routes leave it a choice, and must not do in any case.
+fn choice_of_route() -> Section {
+    section("rfc1812/5.2.4/choice").on(router()).cases([
+        case("another-tos-falls-back-on-the-route-of-tos-0", ["rfc1812-5.2.4.3-4"], |w| {
+            let transit = w.passing().tos(0x08);
+            send(transit.clone()).answer(seen::forwarded(&transit).interface(1))
+        }),
+        case("a-flow-is-sent-on-once-each-however-routes-are-shared", ["rfc1812-5.2.4.5-1"], |w| {
+            (0..8).fold(Script::default(), |script, number| {
+                let transit = w.passing().identification(number);
+                script.send(transit.clone()).answer(seen::forwarded(&transit))
+            })
+        }),
+    ])
 }
 
 fn order() -> Section {

@@ -159,7 +159,7 @@ fn link_broadcast() -> Section {
         case("a-link-broadcast-is-not-forwarded", ["rfc1812-5.3.4-1"], |w| {
             send(w.passing().link_broadcast()).silence()
         })
-        .alias("idea/E09"),
+        .aliases(["idea/E09", "idea/F06", "bug/lwip-forward-ll-bcast"]),
         case("a-link-multicast-is-not-forwarded", ["rfc1812-5.3.4-2"], move |w| {
             send(w.passing().link(group)).silence()
         })

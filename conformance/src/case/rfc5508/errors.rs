@@ -40,7 +40,7 @@ fn validation() -> Section {
                     }))
                     .silence()
             })
-            .alias("idea/M16"),
+            .alias("idea/M05"),
             case("quote-with-a-bad-header-checksum-is-dropped", ["rfc5508-4.1-2"], |w| {
                 sent(w, &w.passing())
                     .react(about_first(w, |out| {
@@ -90,7 +90,7 @@ fn validation() -> Section {
                             .quotes_but_ttl(&optioned(w, words)),
                     )
             })
-            .alias("idea/M17")
+            .alias("idea/M05")
         }))
 }
 

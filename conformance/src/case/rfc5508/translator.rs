@@ -31,13 +31,13 @@ fn generated() -> Section {
                 .probe(Probe::EchoOnly)
         })
         .on(nat().no_routes())
-        .alias("idea/M18"),
+        .alias("idea/M12"),
         case("expired-datagram-is-reported-untranslated", ["rfc5508-7.2-1", "rfc5508-7.2-2"], |w| {
             let expiring = w.passing().ttl(1);
             send(expiring.clone())
                 .answer(seen::time_exceeded(0).interface(0).destination(w.peer).quotes_but_ttl(&expiring))
         })
-        .alias("idea/M18"),
+        .alias("idea/M12"),
         case("expiry-on-the-way-in-is-reported", ["rfc5508-7.2-2"], |w| {
             send(w.passing())
                 .some(seen::protocol(17).interface(1))
@@ -49,7 +49,7 @@ fn generated() -> Section {
                 })
                 .answer(seen::time_exceeded(0).interface(1).destination(w.far))
         })
-        .alias("idea/M18"),
+        .alias("idea/M12"),
         case("class-of-the-datagram-is-copied-into-the-error", ["rfc5508-7.7-1"], |w| {
             send(w.passing().ttl(1).tos(0x2e << 2)).answer(seen::time_exceeded(0).that(
                 "ipv4.dscp",
@@ -120,7 +120,7 @@ fn sizes() -> Section {
             send(sent.clone())
                 .answer(seen::unreachable(4).interface(0).mtu(1400).destination(w.peer).quotes_but_ttl(&sent))
         })
-        .alias("idea/M18"),
+        .alias("idea/M12"),
         case("without-dont-fragment-it-is-cut", ["rfc5508-7.1.1-3"], move |w| {
             let piece = seen::protocol(17).interface(1).source(w.out).identification(0x1234);
             send(large(w)).answers([piece.clone(), piece])
@@ -153,7 +153,7 @@ fn other_types() -> Section {
                     .send(w.passing())
                     .some(seen::protocol(17).interface(1).source(w.out))
             })
-            .alias("idea/M19")
+            .alias("idea/M05")
         }))
         .cases([
             case("timestamp-may-be-answered", ["rfc5508-7-3"], |w| {

@@ -125,6 +125,8 @@ fn check_interfaces(checker: &mut Checker<'_>) {
             &at("mtu"),
             format!("MTU {} is not from 68 to 65535", interface.mtu),
         );
+        // The same address on another interface is unusual and possible.
+        addresses.clear();
         for (number, prefix) in interface.addresses.iter().enumerate() {
             let path = [base[0], base[1], "addresses".into(), number.into()];
             let address = prefix.address;

@@ -164,9 +164,9 @@ fn check_action(checker: &mut Checker<'_>, rule: &Rule, base: [Part<'_>; 2]) {
         RuleAction::Reject { code } => {
             // The codes that the kernel's reject expression can send.
             checker.require(
-                matches!(code, 0..=3 | 9 | 10 | 13),
+                matches!(code, 0..=3 | 9 | 10 | 13..=15),
                 &path,
-                format!("a rule cannot reject with code {code}, only with 0 to 3, 9, 10 or 13"),
+                format!("a rule cannot reject with code {code}, only with 0 to 3, 9, 10 or 13 to 15"),
             );
         }
         RuleAction::Snat(translation) | RuleAction::Dnat(translation) => {
