@@ -12,6 +12,7 @@ mod option;
 mod path;
 mod quote;
 mod silence;
+mod track;
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ impl std::fmt::Debug for Family {
     }
 }
 
-/// All families, in order of their names.
+/// All families: those of single datagrams, then those of connections.
 pub fn families() -> Vec<Family> {
     let host = || world(Role::Host, &[]);
     let router = || world(Role::Router, &[]);
@@ -125,6 +126,7 @@ pub fn families() -> Vec<Family> {
         family("m10-path-3", "the same, ip_no_pmtu_disc 3", mode("3"), true, path::cases),
     ];
     families.extend(limited);
+    families.extend(track::families());
     families
 }
 

@@ -504,6 +504,22 @@ fn check(knob: &str, rows: &str) {
     r RA 0/5001 -> ESTABLISHED/r CLOSE 10 A
 "
 )]
+#[case::rst_after_own_syn_of_a_simultaneous_open(
+    "",
+    "
+    o S 1000/0 -> NEW/o SYN_SENT 120 U
+    r S 7000/0 -> ESTABLISHED/r SYN_SENT2 120
+    r R 7101/0 -> ESTABLISHED/r SYN_SENT2 120
+    "
+)]
+#[case::rst_after_the_other_syn_of_a_simultaneous_open(
+    "",
+    "
+    o S 1000/0 -> NEW/o SYN_SENT 120 U
+    r S 7000/0 -> ESTABLISHED/r SYN_SENT2 120
+    o R 1101/0 -> ESTABLISHED/o CLOSE 10
+    "
+)]
 #[case::sack_beyond_ack(
     "",
     "

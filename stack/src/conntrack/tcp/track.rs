@@ -235,8 +235,9 @@ fn reset(record: &TcpRecord, segment: &Segment<'_>, context: TcpContext<'_>) -> 
 /// Whether a reset answers a segment that was let through without believing it.
 fn answers_ignored(record: &TcpRecord, segment: &Segment<'_>, context: TcpContext<'_>) -> bool {
     let (last, latest) = (record.last, record.latest);
-    let was_ignored =
-        (context.seen_reply && latest.kind == Kind::Syn) || (!context.assured && latest.kind == Kind::Ack);
+    // A SYN of its own the sender of the reset would not answer.
+    let answers_syn = latest.kind == Kind::Syn && latest.direction != context.direction;
+    let was_ignored = (context.seen_reply && answers_syn) || (!context.assured && latest.kind == Kind::Ack);
     if was_ignored && segment.acknowledgment == last.end {
         return true;
     }
