@@ -136,6 +136,12 @@ impl Hooks {
         verdict
     }
 
+    /// Whether connection tracking has verified the checksum of a datagram that it finds invalid.
+    pub fn has_summed(&self, packet: &Packet) -> bool {
+        let is_invalid = Tracking::of(packet.conntrack) == Tracking::Invalid;
+        is_invalid && self.netfilter.as_ref().is_some_and(|netfilter| netfilter.verifies_checksums())
+    }
+
     /// What an ICMP error about `offending` inherits from it.
     pub fn attachment_of_error(&self, offending: &Packet) -> Attachment {
         Tracking::inherited(offending.conntrack)

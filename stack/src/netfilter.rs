@@ -8,7 +8,7 @@ use crate::conntrack::{
 };
 use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
-use crate::filter::{Action, Rule, Rules, Table, View};
+use crate::filter::{self, Action, Rule, Rules, Table, View};
 use crate::hook::{Hook, HookVerdict};
 use crate::interface::InterfaceId;
 use crate::nat::{self, Addresses, Binding, Nat, Request, Translation};
@@ -141,6 +141,11 @@ impl Netfilter {
         self.tracks
     }
 
+    /// Whether the checksums of what arrives are verified.
+    pub const fn verifies_checksums(&self) -> bool {
+        self.tracks && self.conntrack.config.checksum
+    }
+
     /// Shows a packet to everything at a hook.
     pub fn pass(&mut self, hook: Hook, packet: &mut Packet, around: &mut Surroundings<'_>) -> HookVerdict {
         for stage in stages(hook) {
@@ -175,6 +180,9 @@ impl Netfilter {
         }
         match decided {
             Some(Action::Drop) => return HookVerdict::Drop(DropReason::FilterDropped),
+            Some(Action::Reject { .. }) if !filter::is_answerable(packet) => {
+                return HookVerdict::Drop(DropReason::FilterDropped);
+            }
             Some(Action::Reject { code }) => {
                 return HookVerdict::Reject { reason: DropReason::FilterDropped, code };
             }

@@ -277,7 +277,7 @@ fn other(choice: &mut impl Choice, draft: &mut Draft) {
 }
 
 /// Bends up to three header fields, then repairs the header checksum unless that is what was bent.
-fn bend(choice: &mut impl Choice, octets: &mut Vec<u8>) {
+pub(super) fn bend(choice: &mut impl Choice, octets: &mut Vec<u8>) {
     let times = *choice.pick(&[0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3]);
     let mut repair = true;
     for _ in 0..times {

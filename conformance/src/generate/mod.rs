@@ -12,6 +12,7 @@ pub mod option;
 pub mod quote;
 pub mod script;
 pub mod sequence;
+pub mod tracked;
 pub mod world;
 
 pub use choice::{Choice, Octets, Seeded};

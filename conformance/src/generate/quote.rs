@@ -5,7 +5,7 @@ use super::choice::Choice;
 use super::datagram::{self, Draft, filler, icmp_message};
 
 /// The error types and codes worth sending, redirects among them.
-const ERRORS: &[(u8, u8)] = &[
+pub(super) const ERRORS: &[(u8, u8)] = &[
     (3, 0),
     (3, 1),
     (3, 2),
@@ -55,7 +55,7 @@ pub fn icmp_error(choice: &mut impl Choice, heard: &[Vec<u8>], draft: &mut Draft
     draft.payload = icmp_message(choice, icmp_type, code, word, &quote);
 }
 
-fn word_of(choice: &mut impl Choice, icmp_type: u8, code: u8) -> [u8; 4] {
+pub(super) fn word_of(choice: &mut impl Choice, icmp_type: u8, code: u8) -> [u8; 4] {
     const MTUS: &[u32] = &[0, 1, 67, 68, 296, 500, 551, 552, 1000, 1400, 1500, 9000, 65535];
     match icmp_type {
         3 if code & 15 == 4 => choice.pick(MTUS).to_be_bytes(),
@@ -82,7 +82,7 @@ fn made_up(choice: &mut impl Choice) -> Vec<u8> {
     draft.octets()
 }
 
-fn bend(choice: &mut impl Choice, quote: &mut [u8]) {
+pub(super) fn bend(choice: &mut impl Choice, quote: &mut [u8]) {
     let times = *choice.pick(&[0, 0, 0, 1, 1, 2, 3]);
     for _ in 0..times {
         if quote.len() < 20 {

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::choice::Choice;
+use super::tracked::Memory;
 use super::world::World;
 use super::{datagram, fragment};
-use crate::model::{Action, EmittedFrame, LinkKind, Step};
+use crate::model::{Action, EmittedFrame, LinkKind, Role, Step};
 
 /// How many emitted datagrams are remembered as material for ICMP errors.
 const MEMORY: usize = 8;
@@ -18,6 +19,8 @@ pub struct Sequence<'w, C> {
     choice: C,
     heard: Vec<Vec<u8>>,
     next_heard: usize,
+    /// Conversations, where the stack follows them.
+    talk: Option<Memory>,
     pending: VecDeque<(usize, Vec<u8>)>,
     packet: u64,
 }
@@ -25,7 +28,9 @@ pub struct Sequence<'w, C> {
 impl<'w, C: Choice> Sequence<'w, C> {
     /// The sequence that `choice` draws over `world`.
     pub fn new(world: &'w World, choice: C) -> Self {
-        Self { world, choice, heard: Vec::new(), next_heard: 0, pending: VecDeque::new(), packet: 0 }
+        let tracks = matches!(world.scenario.role, Role::Conntrack | Role::Nat);
+        let talk = tracks.then(Memory::default);
+        Self { world, choice, heard: Vec::new(), next_heard: 0, talk, pending: VecDeque::new(), packet: 0 }
     }
 
     /// Whether the choices have run dry (they do when they come from a fuzzer's octets).
@@ -40,6 +45,9 @@ impl<'w, C: Choice> Sequence<'w, C> {
             LinkKind::Ethernet => frame.octets.get(14..).unwrap_or_default(),
         };
         let octets = octets[..octets.len().min(600)].to_vec();
+        if let Some(talk) = &mut self.talk {
+            return talk.heard((frame.interface, octets));
+        }
         match self.heard.get_mut(self.next_heard) {
             Some(slot) => *slot = octets,
             None => self.heard.push(octets),
@@ -64,9 +72,17 @@ impl<'w, C: Choice> Sequence<'w, C> {
     }
 
     fn refill(&mut self) {
-        let interface = *self.choice.pick(&[0, 0, 0, 0, 1, 1, 2]);
-        let datagram = datagram::datagram(&mut self.choice, &self.heard);
-        if self.choice.chance(1, 10) {
+        let (interface, datagram) = match &mut self.talk {
+            Some(talk) => talk.step(&mut self.choice),
+            None => {
+                let interface = *self.choice.pick(&[0, 0, 0, 0, 1, 1, 2]);
+                (interface, datagram::datagram(&mut self.choice, &self.heard))
+            }
+        };
+        // Where a port is drawn at random, its checksum must be in the same piece to be compared.
+        let is_whole =
+            self.talk.is_some() && datagram.get(9) == Some(&6) && self.world.scenario.role == Role::Nat;
+        if !is_whole && self.choice.chance(1, 10) {
             let train = fragment::train(&mut self.choice, &datagram);
             self.pending.extend(train.into_iter().map(|piece| (interface, piece)));
         } else {

@@ -161,7 +161,8 @@ fn prefix(text: &str) -> Prefix {
     text.parse().expect("the prefixes of this file are well-formed")
 }
 
-fn turn(choice: &mut impl Choice, scenario: &mut Scenario) {
+/// Moves some knobs off their defaults.
+pub(super) fn turn(choice: &mut impl Choice, scenario: &mut Scenario) {
     for (name, values) in KNOBS {
         if choice.chance(1, 3) {
             scenario.sysctl.insert((*name).to_owned(), (*choice.pick(values)).to_owned());

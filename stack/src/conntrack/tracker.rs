@@ -483,7 +483,8 @@ fn judge(
                 Judgment::Invalid(Invalidity::UnsolicitedAnswer)
             }
         }
-        (protocol::UDP | protocol::UDPLITE, ..) => udp::track(entry, subject.now, config),
+        (protocol::UDP, ..) => udp::track(entry, subject.now, config),
+        (protocol::UDPLITE, ..) => udp::track_lite(entry, config),
         (protocol::GRE, ..) => gre::track(entry),
         _ => Judgment::Accept(Progress::lives(config.generic_timeout)),
     }

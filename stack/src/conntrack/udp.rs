@@ -31,7 +31,8 @@ pub(crate) fn check(tuple: Tuple, transport: &[u8], verify: bool) -> Result<(), 
 
 /// Examines the UDP-Lite datagram that fills `transport`. A zero checksum is forbidden. RFC 3828 §3.1.
 ///
-/// As in Linux the pseudo header names UDP, so that checksums made by the letter of RFC 3828 are wrong.
+/// As in Linux the pseudo header names UDP and holds the low octet of the length only, so that checksums made by the
+/// letter of RFC 3828 are wrong.
 pub(crate) fn check_lite(tuple: Tuple, transport: &[u8], verify: bool) -> Result<(), Invalidity> {
     let (Some(coverage), Some(checksum)) = (be16(transport, 4), be16(transport, 6)) else {
         return Err(Invalidity::UdpMalformed);
@@ -40,7 +41,10 @@ pub(crate) fn check_lite(tuple: Tuple, transport: &[u8], verify: bool) -> Result
     if covered < 8 || covered > transport.len() {
         return Err(Invalidity::UdpMalformed);
     }
-    if checksum == 0 || (verify && !is_sum_intact(tuple, Protocol::Udp, transport, covered)) {
+    let len = (transport.len() & 0xff) as u16;
+    let pseudo = Sum::of_pseudo_header(tuple.source, tuple.destination, Protocol::Udp, len);
+    let is_intact = || (pseudo + Sum::of(transport.get(..covered).unwrap_or(transport))).is_intact();
+    if checksum == 0 || (verify && !is_intact()) {
         return Err(Invalidity::UdpLiteChecksum);
     }
     Ok(())
@@ -52,6 +56,15 @@ pub(crate) fn is_sum_intact(tuple: Tuple, protocol: Protocol, transport: &[u8], 
     let Some(covered) = transport.get(..covered) else { return false };
     let pseudo = Sum::of_pseudo_header(tuple.source, tuple.destination, protocol, len);
     (pseudo + Sum::of(covered)).is_intact()
+}
+
+/// Follows a UDP-Lite datagram of the entry: once an answer was seen it is a stream, however soon.
+pub(crate) fn track_lite(entry: &Entry, config: &ConntrackConfig) -> Judgment {
+    if !entry.status.contains(Status::SEEN_REPLY) {
+        return Judgment::Accept(Progress::lives(config.udp_timeout));
+    }
+    let assured = !entry.status.intersects(Status::ASSURED | Status::NAT_CLASH);
+    Judgment::Accept(Progress { assured, changed: assured, ..Progress::lives(config.udp_timeout_stream) })
 }
 
 /// Follows a datagram of the entry: both ways and later than two seconds after the first, it is a stream.

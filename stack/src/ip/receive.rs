@@ -14,7 +14,7 @@ use crate::outcome::{Notice, NoticeFate, Outcome, Refusal, Withheld};
 use crate::packet::{Packet, PacketLink};
 use crate::sink::Sink;
 use crate::stack::{Passage, Stack};
-use crate::wire::checksum;
+use crate::wire::{Protocol, checksum};
 
 impl Stack {
     /// Takes a datagram through the whole stack; what is to be looped back waits in the backlog.
@@ -36,6 +36,7 @@ impl Stack {
         if self.run_hook(Hook::Prerouting, packet, sink)? == Passage::Ends {
             return Ok(Outcome::Stolen);
         }
+        look_ahead(packet);
         self.route_received(packet, sink)?; // RFC 1122 §3.2.1.3, RFC 1812 §5.3.7
         if packet.header_len() > 20 {
             self.receive_options(packet, sink)?; // RFC 1122 §3.2.1.8
@@ -232,5 +233,20 @@ const fn route_text(route: &Route) -> &'static str {
         (_, RouteKind::Broadcast) => "deliver broadcast",
         (_, RouteKind::Multicast) => "deliver multicast",
         _ => "deliver",
+    }
+}
+/// Looks at the transport header before routing, as Linux does to find a connection of its own early: a TCP header that
+/// is spread over fragments is drawn together, so that they cannot go on as they came.
+fn look_ahead(packet: &mut Packet) {
+    const TCP_HEADER: usize = 20;
+    let is_for_this_station = matches!(packet.link, PacketLink::Frame(LinkClass::Host));
+    if !is_for_this_station || packet.protocol() != u8::from(Protocol::Tcp) {
+        return;
+    }
+    let payload_len = packet.payload().len();
+    let Some(reassembled) = &mut packet.reassembled else { return };
+    let is_spread = reassembled.layout.first().is_some_and(|first| usize::from(*first) < TCP_HEADER);
+    if is_spread && payload_len >= TCP_HEADER {
+        reassembled.layout.clear();
     }
 }

@@ -110,7 +110,9 @@ impl Stack {
     ) -> Result<Outcome, Refusal> {
         let is_udp = packet.protocol() == u8::from(Protocol::Udp);
         let is_whole = is_udp || [0, packet.payload().len()].contains(&header.length);
-        if is_whole && !is_intact && packet.payload().len() <= SUMMED_AT_ONCE {
+        // Connection tracking sums up whatever arrives, and what is known to be wrong is not looked at again.
+        let is_known = packet.payload().len() <= SUMMED_AT_ONCE || self.hooks.has_summed(packet);
+        if is_whole && !is_intact && is_known {
             return Err(self.refuse_udp(DropReason::UdpChecksumWrong, mib));
         }
         let takers: Vec<SocketId> = self

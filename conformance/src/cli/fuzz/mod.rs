@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::{INTERRUPTED, interrupt, shell};
 use crate::generate::matrix;
-use crate::model::{Limits, Partition};
+use crate::model::{Limits, Partition, Role};
 use progress::Progress;
 use queue::Queue;
 pub(super) use store::record;
@@ -28,6 +28,9 @@ use work::Work;
 pub(super) struct Args {
     #[command(flatten)]
     pair: Pair,
+    /// What the stacks of random worlds are.
+    #[arg(long, default_value = "plain", value_name = "KIND", conflicts_with = "matrix")]
+    scenario: Kind,
     /// What random sequences are drawn from: the same seed gives the same worlds and steps on every machine.
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
@@ -66,6 +69,27 @@ pub(super) struct Args {
     quiet: bool,
     #[command(flatten)]
     output: Output,
+}
+
+/// What the stacks of random worlds are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Hosts and routers.
+    Plain,
+    /// Routers that track connections and filter by rules.
+    Conntrack,
+    /// Routers that translate.
+    Nat,
+}
+
+impl Kind {
+    fn role(self) -> Option<Role> {
+        match self {
+            Self::Plain => None,
+            Self::Conntrack => Some(Role::Conntrack),
+            Self::Nat => Some(Role::Nat),
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
@@ -111,6 +135,10 @@ impl Args {
         self.limits.limits()
     }
 
+    fn tracking(&self) -> Option<Role> {
+        self.scenario.role()
+    }
+
     /// The command that takes part `index` of this run alone.
     fn command(&self, index: u64) -> String {
         let mut words = vec!["netassay".to_owned(), "fuzz".to_owned()];
@@ -122,7 +150,14 @@ impl Args {
         }
         match &self.matrix {
             Some(prefix) => words.extend(["--matrix".to_owned(), prefix.clone()]),
-            None => words.extend(["--seed".to_owned(), self.seed.to_string()]),
+            None => {
+                if let Some(kind) = clap::ValueEnum::to_possible_value(&self.scenario)
+                    && self.scenario != Kind::Plain
+                {
+                    words.extend(["--scenario".to_owned(), kind.get_name().to_owned()]);
+                }
+                words.extend(["--seed".to_owned(), self.seed.to_string()]);
+            }
         }
         if self.limits() == Limits::Default {
             words.extend(["--limits".to_owned(), "default".to_owned()]);

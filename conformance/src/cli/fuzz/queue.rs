@@ -20,7 +20,9 @@ impl Queue {
     pub(super) fn new(args: &Args, started: Instant) -> Self {
         let all: Box<dyn Iterator<Item = Part> + Send> = match (&args.matrix, args.part) {
             (Some(prefix), _) => Box::new(matrix_parts(prefix)),
-            (None, first) => Box::new(random_parts(args.seed, first.unwrap_or(0), args.limits())),
+            (None, first) => {
+                Box::new(random_parts(args.seed, first.unwrap_or(0), args.limits(), args.tracking()))
+            }
         };
         let (partition, only) = (args.partition, args.part);
         let is_ours = move |part: &Part| {

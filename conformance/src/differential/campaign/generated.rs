@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::differential::pairing::{Finding, Listener, SourceError, StepSource};
 use crate::generate::{Choice, Sequence};
-use crate::model::{Observation, Step};
+use crate::model::{EmittedFrame, Observation, Step};
 
 /// A sequence of a bounded number of steps. Steps once made are kept: going back gives the same ones again, whatever
 /// the stack answers the second time.
@@ -57,11 +57,29 @@ impl<C: Choice> StepSource for Generated<'_, C> {
 impl<C: Choice> Listener for Hearing<'_, C> {
     fn found(&mut self, _: &Finding<'_>) {}
 
-    fn stepped(&mut self, _: u64, _: &Step, a: &Observation, _: &Observation) {
-        if let Some(frame) = a.frames.last() {
+    /// What only one of them emitted, or with a port that it drew, would mean something else to the other.
+    fn stepped(&mut self, _: u64, _: &Step, a: &Observation, b: &Observation) {
+        if let (Some(frame), Some(other)) = (a.frames.last(), b.frames.last())
+            && says_the_same(frame, other)
+        {
             self.0.borrow_mut().hear(frame);
         }
     }
+}
+
+/// Whether two frames of bare datagrams or Ethernet differ in identification and header checksum at most.
+fn says_the_same(a: &EmittedFrame, b: &EmittedFrame) -> bool {
+    let blank = |frame: &EmittedFrame| {
+        let mut octets = frame.octets.clone();
+        let start = if octets.first().is_some_and(|first| first >> 4 == 4) { 0 } else { 14 };
+        for free in [4..6, 10..12] {
+            if let Some(field) = octets.get_mut(start + free.start..start + free.end) {
+                field.fill(0);
+            }
+        }
+        octets
+    };
+    a.interface == b.interface && blank(a) == blank(b)
 }
 
 #[cfg(test)]

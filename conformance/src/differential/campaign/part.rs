@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::generate::{Seeded, Sequence, World, matrix};
-use crate::model::{Action, Limits, Scenario, Step};
+use crate::model::{Action, Limits, Role, Scenario, Step};
 
 /// Steps of a matrix family that share one run of the DUT.
 const CASES_PER_PART: usize = 4000;
@@ -33,11 +33,22 @@ impl Part {
     }
 }
 
-/// Random parts without end: number `index` of `seed` is the same on every machine.
-pub fn random_parts(seed: u64, first: u64, limits: Limits) -> impl Iterator<Item = Part> {
+/// Random parts without end: number `index` of `seed` is the same on every machine. `tracking` is the role of stacks
+/// that follow connections; without it worlds are hosts and routers.
+pub fn random_parts(
+    seed: u64,
+    first: u64,
+    limits: Limits,
+    tracking: Option<Role>,
+) -> impl Iterator<Item = Part> {
     (first..).map(move |index| {
-        let world = World::draw(&mut Seeded::part(seed, 2 * index), limits);
-        let name = format!("seed-{seed}/part-{index}");
+        let mut choice = Seeded::part(seed, 2 * index);
+        let (world, kind) = match tracking {
+            Some(Role::Nat) => (World::tracking(&mut choice, Role::Nat, limits), "nat-"),
+            Some(_) => (World::tracking(&mut choice, Role::Conntrack, limits), "conntrack-"),
+            None => (World::draw(&mut choice, limits), ""),
+        };
+        let name = format!("{kind}seed-{seed}/part-{index}");
         Part {
             index,
             name,
@@ -111,8 +122,8 @@ mod tests {
 
     #[test]
     fn a_part_can_be_drawn_alone() {
-        let third = random_parts(9, 0, Limits::Open).nth(2).unwrap();
-        let alone = random_parts(9, 2, Limits::Open).next().unwrap();
+        let third = random_parts(9, 0, Limits::Open, None).nth(2).unwrap();
+        let alone = random_parts(9, 2, Limits::Open, None).next().unwrap();
         assert_eq!((third.name, third.scenario), (alone.name, alone.scenario));
     }
 }

@@ -64,6 +64,15 @@ pub(super) fn families() -> Vec<Family> {
         family("m8-tcp-nat", "errors about masqueraded TCP in every state", world::nat(), |give| {
             segments::errors(&OUTWARD, give)
         }),
+        Family {
+            isolated: true,
+            ..family(
+                "m12-clash-ports",
+                "the same with ports that chance decides on",
+                world::nat(),
+                query::port_clashes,
+            )
+        },
         family("m12-clash", "tuples that two conversations want", world::nat(), query::clashes),
         family(
             "m12-icmp",

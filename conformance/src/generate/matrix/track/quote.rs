@@ -102,7 +102,7 @@ impl Maker<'_> {
     /// One case: the conversation, then the error that `change` makes of an honest one.
     fn make(&mut self, protocol: u8, about: About, what: String, change: impl FnOnce(&mut Error)) {
         let mut flow = Flow::number(protocol, self.made);
-        let is_answered = self.made % 3 != 0;
+        let is_answered = !self.made.is_multiple_of(3);
         self.made += 1;
         if let Some(id) = self.fixed {
             flow.id = id;
