@@ -90,6 +90,7 @@ pub mod suite;
 pub mod tcp;
 pub mod world;
 
+mod conntrack;
 mod historic;
 mod rfc0791;
 mod rfc0792;
@@ -185,6 +186,7 @@ fn sections() -> Vec<Section> {
         rfc8335::sections(),
         rfc8900::sections(),
         topic::sections(),
+        conntrack::sections(),
         historic::sections(),
         tc8::sections(),
     ]

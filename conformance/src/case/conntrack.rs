@@ -1,0 +1,214 @@
+//! A firewall that follows connections: what it lets back in, and what it does not. RFC 5927 §4 says why the quoted
+//! datagram has to be looked at; the tracker behind the cases is that of a stateful filter in the sense of RFC 2979.
+
+use super::prelude::*;
+
+/// Reset and acknowledgment flags of TCP.
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const SYN_ACK: u8 = 0x12;
+const ACK: u8 = 0x10;
+
+/// The sections.
+pub(super) fn sections() -> Vec<Section> {
+    vec![related(), misdirected(), queries(), segments(), translation()]
+}
+
+/// A firewall that passes what belongs to conversations from inside and drops the invalid.
+fn firewall() -> Setting {
+    scenario("conntrack")
+}
+
+/// A datagram that opens a conversation; it leaves first.
+fn opened(packet: &Packet) -> Script {
+    send(packet.clone()).answer(seen::forwarded(packet).interface(1))
+}
+
+fn related() -> Section {
+    let kinds = [(3, 0), (3, 1), (3, 3), (3, 4), (3, 13), (11, 0), (11, 1), (12, 0)];
+    section("conntrack/related")
+        .on(firewall())
+        .cases(kinds.map(|(number, code)| {
+            case(format!("type-{number}-code-{code}-about-a-flow-comes-in"), [], move |w| {
+                let router = w.next;
+                opened(&w.passing())
+                    .react(move |seen| {
+                        let out = seen.of_step(0)?;
+                        Ok(Packet::back_to(out, icmp(number, code).quote(&out.octets)).source(router))
+                    })
+                    .answer(seen::icmp(number, code).interface(0).source(router).destination(w.peer))
+            })
+            .aliases(["idea/L03", "idea/L04"])
+        }))
+        .cases([4_usize, 8, 20].map(|len| {
+            case(format!("quote-of-{len}-transport-octets-is-enough"), [], move |w| {
+                opened(&w.passing())
+                    .react(move |seen| {
+                        let out = seen.of_step(0)?;
+                        Ok(Packet::back_to(out, icmp(3, 1).quote(&out.octets[..20 + len])))
+                    })
+                    .answer(seen::unreachable(1).interface(0).destination(w.peer))
+            })
+            .alias("idea/L06")
+        }))
+}
+
+fn misdirected() -> Section {
+    /// What makes an error one about something else.
+    type Bend = fn(&mut Vec<u8>);
+    let bends: [(&str, Bend); 7] = [
+        ("unknown-port", |quote| quote[21] ^= 1),
+        ("unknown-destination", |quote| quote[19] ^= 1),
+        ("unknown-source", |quote| quote[15] ^= 1),
+        ("later-fragment", |quote| quote[7] |= 1),
+        ("other-protocol", |quote| quote[9] = 6),
+        ("three-octets-of-transport", |quote| quote.truncate(23)),
+        ("nineteen-octets", |quote| quote.truncate(19)),
+    ];
+    section("conntrack/not-related")
+        .on(firewall())
+        .cases(bends.map(|(name, bend)| {
+            case(format!("{name}-is-dropped"), [], move |w| {
+                opened(&w.passing())
+                    .react(move |seen| {
+                        let out = seen.of_step(0)?;
+                        let mut quote = out.octets.clone();
+                        bend(&mut quote);
+                        Ok(Packet::back_to(out, icmp(3, 1).quote(quote)))
+                    })
+                    .silence()
+            })
+            .alias("idea/L06")
+        }))
+        .cases([
+            case("error-to-another-host-is-dropped", [], |w| {
+                let other = w.other;
+                opened(&w.passing())
+                    .react(move |seen| {
+                        let out = seen.of_step(0)?;
+                        Ok(Packet::back_to(out, icmp(3, 3).quote(&out.octets)).destination(other))
+                    })
+                    .silence()
+            })
+            .alias("idea/L05"),
+            case("error-about-an-error-is-dropped", [], |w| {
+                opened(&w.passing())
+                    .react(|seen| {
+                        let out = seen.of_step(0)?;
+                        let error = Packet::back_to(out, icmp(11, 0).quote(&out.octets)).build();
+                        Ok(Packet::back_to(out, icmp(3, 1).quote(error)))
+                    })
+                    .silence()
+            })
+            .alias("idea/L06"),
+            case("error-with-a-bad-checksum-is-dropped", [], |w| {
+                opened(&w.passing())
+                    .react(|seen| {
+                        let out = seen.of_step(0)?;
+                        Ok(Packet::back_to(out, icmp(3, 1).quote(&out.octets).checksum(0x0bad)))
+                    })
+                    .silence()
+            })
+            .alias("idea/L06"),
+        ])
+}
+
+fn queries() -> Section {
+    section("conntrack/queries").on(firewall()).cases([
+        case("timestamp-and-its-answer-pass", [], |w| {
+            let query = w.transit(timestamp_request().identifier(9));
+            opened(&query)
+                .react(|seen| {
+                    let out = seen.of_step(0)?;
+                    Ok(Packet::back_to(out, timestamp_reply().identifier(9)))
+                })
+                .answer(seen::icmp(14, 0).interface(0).destination(w.peer).identifier(9))
+        })
+        .alias("idea/L02"),
+        case("answer-to-another-identifier-is-dropped", [], |w| {
+            opened(&w.transit(request()))
+                .react(|seen| Ok(Packet::back_to(seen.of_step(0)?, echo_reply().identifier(1))))
+                .silence()
+        })
+        .alias("idea/L02"),
+        case("answer-of-another-type-is-dropped", [], |w| {
+            opened(&w.transit(request()))
+                .react(|seen| {
+                    Ok(Packet::back_to(seen.of_step(0)?, timestamp_reply().identifier(ECHO_IDENTIFIER)))
+                })
+                .silence()
+        })
+        .aliases(["idea/L02", "bug/pf-icmpv6-state"]),
+        case("unasked-answer-makes-no-way-for-a-query", [], |w| {
+            send(w.inbound(echo_reply().identifier(ECHO_IDENTIFIER)))
+                .silence()
+                .send(w.inbound(request()))
+                .silence()
+        })
+        .aliases(["idea/L02", "bug/pf-state-from-reply"]),
+    ])
+}
+
+/// A connection from inside, established.
+fn connected(w: &World) -> Script {
+    let syn = w.transit(tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1000).flags(SYN));
+    opened(&syn)
+        .react(|seen| {
+            let out = seen.of_step(0)?;
+            let answer = tcp().source_port(80).destination_port(PEER_PORT).flags(SYN_ACK);
+            Ok(Packet::back_to(out, answer.sequence_number(5000).acknowledgment_number(1001)))
+        })
+        .some(seen::tcp(SYN_ACK).interface(0))
+        .send(
+            w.transit(
+                tcp()
+                    .source_port(PEER_PORT)
+                    .destination_port(80)
+                    .sequence_number(1001)
+                    .acknowledgment_number(5001)
+                    .flags(ACK),
+            ),
+        )
+}
+
+fn segments() -> Section {
+    let reset = |w: &World, sequence: u32| {
+        let reset = tcp().source_port(80).destination_port(PEER_PORT).flags(RST);
+        w.inbound(reset.sequence_number(sequence))
+    };
+    section("conntrack/tcp").on(firewall()).cases([
+        case("exact-reset-passes", [], move |w| {
+            connected(w).send(reset(w, 5001)).answer(seen::tcp(RST).interface(0).destination(w.peer))
+        })
+        .alias("idea/L12"),
+        case("reset-below-the-window-is-dropped", [], move |w| connected(w).send(reset(w, 4000)).silence())
+            .alias("idea/L12"),
+        case("segment-of-no-connection-is-dropped", [], |w| {
+            let answer = tcp().source_port(80).destination_port(PEER_PORT).flags(SYN_ACK);
+            send(w.inbound(answer)).silence()
+        })
+        .alias("idea/L12"),
+    ])
+}
+
+fn translation() -> Section {
+    section("conntrack/translation").on(nat()).cases([
+        case("other-protocols-wear-the-outside-address", [], |w| {
+            let odd = w.transit(octets(24)).protocol(99);
+            send(odd)
+                .answer(seen::protocol(99).interface(1).source(w.out).destination(w.far).payload(octets(24)))
+        })
+        .alias("idea/M09"),
+        case("redirect-does-not-cross", [], |w| {
+            let router = w.next;
+            send(w.passing())
+                .answer(seen::protocol(17).interface(1).source(w.out))
+                .react(move |seen| {
+                    let out = seen.of_step(0)?;
+                    Ok(Packet::back_to(out, icmp(5, 1).quote(&out.octets)).source(router))
+                })
+                .never(seen::icmp_type(5).interface(0))
+        })
+        .alias("idea/M15"),
+    ])
+}
