@@ -5,6 +5,9 @@ use super::layout::{B, B2, Flow, LAN, Layout, M, Seen, T, T2, WAN, draft, icmp};
 use crate::generate::datagram::filler;
 use crate::generate::matrix::Case;
 
+/// Queries and their answers.
+const PAIRED: &[u8] = &[8, 0, 13, 14, 15, 16, 17, 18];
+
 /// One message of a sequence.
 #[derive(Clone, Copy, Debug)]
 struct Message {
@@ -60,7 +63,7 @@ pub(super) fn sequences(layout: &Layout, give: &mut dyn FnMut(Case)) {
         let label = sequence.iter().map(|message| message.label()).collect::<Vec<_>>().join(" ");
         give(Case { label, frames });
     };
-    let all = messages(&[8, 0, 13, 14, 15, 16, 17, 18], &[0, 5], &[false, true]);
+    let all = messages(PAIRED, &[0, 5], &[false, true]);
     for &first in &all {
         for &second in &all {
             make(&[first, second]);
@@ -77,7 +80,9 @@ pub(super) fn sequences(layout: &Layout, give: &mut dyn FnMut(Case)) {
     let query = Message { icmp_type: 8, code: 0, is_back: false, is_other: false };
     for icmp_type in 0..=255 {
         for is_back in [false, true] {
-            make(&[query, Message { icmp_type, code: 0, is_back, is_other: false }]);
+            if !PAIRED.contains(&icmp_type) {
+                make(&[query, Message { icmp_type, code: 0, is_back, is_other: false }]);
+            }
             make(&[Message { icmp_type, code: 2, is_back, is_other: false }]);
         }
     }
