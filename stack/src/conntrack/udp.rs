@@ -75,3 +75,46 @@ pub(crate) fn track(entry: &Entry, now: Jiffies, config: &ConntrackConfig) -> Ju
     let assured = !entry.status.intersects(Status::ASSURED | Status::NAT_CLASH);
     Judgment::Accept(Progress { assured, changed: assured, ..Progress::lives(config.udp_timeout_stream) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{A, B};
+    use super::super::tuple::protocol;
+    use super::*;
+
+    const LITE: Tuple =
+        Tuple { source: A, destination: B, source_id: 3000, destination_id: 53, protocol: protocol::UDPLITE };
+
+    /// As the live kernel: the length in the pseudo header is taken modulo 256 (`stack/spec/linux-conntrack-nat.md` §2.9).
+    #[rstest::rstest]
+    #[case::below(255, 255, true)]
+    #[case::letter_of_the_rfc(256, 256, false)]
+    #[case::low_octet(256, 0, true)]
+    #[case::low_octet_of_more(1000, 1000 & 0xff, true)]
+    fn pseudo_header_of_udp_lite_holds_the_low_octet(
+        #[case] len: usize,
+        #[case] summed_len: u16,
+        #[case] is_valid: bool,
+    ) {
+        let mut datagram = alloc::vec![0x5a; len];
+        datagram[4..8].copy_from_slice(&[0, 8, 0, 0]);
+        let pseudo = Sum::of_pseudo_header(A, B, Protocol::Udp, summed_len);
+        let sum = (pseudo + Sum::of(&datagram[..8])).checksum();
+        datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+        assert_eq!(check_lite(LITE, &datagram, true).is_ok(), is_valid);
+        assert!(check_lite(LITE, &datagram, false).is_ok());
+    }
+
+    #[test]
+    fn udp_lite_is_a_stream_once_it_is_answered() {
+        let config = ConntrackConfig::default();
+        let mut entry = Entry::new(LITE, LITE.invert().unwrap(), 0);
+        assert_eq!(track_lite(&entry, &config), Judgment::Accept(Progress::lives(config.udp_timeout)));
+        entry.status |= Status::SEEN_REPLY;
+        let stream = Progress::lives(config.udp_timeout_stream);
+        let first = Progress { assured: true, changed: true, ..stream };
+        assert_eq!(track_lite(&entry, &config), Judgment::Accept(first));
+        entry.status |= Status::ASSURED;
+        assert_eq!(track_lite(&entry, &config), Judgment::Accept(stream));
+    }
+}

@@ -61,7 +61,7 @@ pub(super) fn sequences(layout: &Layout, give: &mut dyn FnMut(Case)) {
         let frames = sequence.iter().map(|message| message.frame(layout, made % 0x8000)).collect();
         made += 1;
         let label = sequence.iter().map(|message| message.label()).collect::<Vec<_>>().join(" ");
-        give(Case { label, frames });
+        give(Case::new(label, frames));
     };
     let all = messages(PAIRED, &[0, 5], &[false, true]);
     for &first in &all {
@@ -130,5 +130,5 @@ fn clash(n: usize, protocol: u8, order: usize) -> Case {
     frames.push((LAN, draft(super::layout::A, remote, 1, error).octets()));
     let quote = seen(T2).answer(flow).octets();
     frames.push((WAN, draft(M, T2, 1, icmp(11, 0, [0; 4], &quote)).octets()));
-    Case { label: format!("protocol={protocol} from={remote} id={} order={order}", flow.id), frames }
+    Case::new(format!("protocol={protocol} from={remote} id={} order={order}", flow.id), frames)
 }

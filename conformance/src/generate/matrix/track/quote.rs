@@ -118,7 +118,7 @@ impl Maker<'_> {
         }
         frames.push(error.frame());
         let label = format!("protocol={protocol} about={about:?} {what}").to_lowercase();
-        (self.give)(Case { label, frames });
+        (self.give)(Case::new(label, frames));
     }
 
     /// Type × code × length of the quote.

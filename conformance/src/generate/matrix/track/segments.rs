@@ -95,7 +95,7 @@ pub(super) fn sequences(layout: &Layout, len: u32, give: &mut dyn FnMut(Case)) {
             wire.send(is_back, flags, (0, 0));
             label.push(format!("{}{name}", if is_back { '<' } else { '>' }));
         }
-        give(Case { label: label.join(" "), frames: wire.frames });
+        give(Case::new(label.join(" "), wire.frames));
     }
 }
 
@@ -183,7 +183,7 @@ pub(super) fn offsets(layout: &Layout, give: &mut dyn FnMut(Case)) {
                         wire.send(is_back, ACK, (0, 0));
                         let sign = if is_back { '<' } else { '>' };
                         let label = format!("{state} {sign}{name} sequence{sequence:+} ack{ack:+}");
-                        give(Case { label, frames: wire.frames });
+                        give(Case::new(label, wire.frames));
                     }
                 }
             }
@@ -207,7 +207,7 @@ pub(super) fn errors(layout: &Layout, give: &mut dyn FnMut(Case)) {
                     wire.send(is_back, ACK, (0, 0));
                     let sign = if is_back { '<' } else { '>' };
                     let label = format!("{state} about {sign} type={icmp_type} code={code} quote={len}");
-                    give(Case { label, frames: wire.frames });
+                    give(Case::new(label, wire.frames));
                 }
             }
         }
