@@ -4,6 +4,7 @@
 //! (and 10.0.0.11), `t1` 10.1.0.1/24, `p0`, the Ethernet one, 10.2.0.1/24. Routes of each kind lead to 20/8, 30.x/16,
 //! 40/16 and 50/16; the default route goes by 10.0.0.254.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -16,6 +17,10 @@ pub struct World {
     /// The scenario.
     pub scenario: Arc<Scenario>,
 }
+
+/// How long fragments wait: longer than any part of a run takes, however loaded the machine. Timers of a live kernel fire
+/// between two packets, where nobody can say which came first.
+const PATIENCE: (&str, &str) = ("net.ipv4.ipfrag_time", "86400");
 
 /// A namespace-wide knob and the values worth trying, the default among them.
 const KNOBS: &[(&str, &[&str])] = &[
@@ -80,7 +85,7 @@ impl World {
             summary: String::new(),
             role,
             limits,
-            sysctl: Default::default(),
+            sysctl: BTreeMap::from([PATIENCE].map(|(name, value)| (name.to_owned(), value.to_owned()))),
             interfaces: interfaces(),
             routes: routes(),
             rules: Vec::new(),

@@ -99,3 +99,85 @@ fn refusals(moved: &Counters) -> u64 {
     let refused = moved.slots()[netassay_stack::counters::Counter::IcmpOutRateLimitGlobal as usize];
     u64::try_from(refused).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use netassay_stack::config::Profile;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::dut::Dut as _;
+    use crate::generate::World as Generated;
+    use crate::generate::datagram::Draft;
+    use crate::model::{Action, CounterId, Limits, Role};
+
+    /// A datagram for a protocol that nobody has, which earns an error.
+    fn offender() -> Step {
+        let draft = Draft {
+            tos: 0,
+            identification: 1,
+            flags_and_offset: 0,
+            ttl: 64,
+            protocol: 253,
+            source: [10, 0, 0, 2].into(),
+            destination: [10, 0, 0, 1].into(),
+            options: Vec::new(),
+            payload: vec![0; 8],
+        };
+        let action = Action::Inject { interface: 0, frame: draft.octets() };
+        Step { at: Duration::ZERO, action, packet: 1, comment: None }
+    }
+
+    fn at(ms: u64) -> Clock {
+        Clock { monotonic: Duration::from_millis(100_000 + ms), midnight_ms: 0 }
+    }
+
+    /// Takes the offender between two moments, the other DUT having sent or withheld its error; tells whether an error
+    /// came of it.
+    fn sends(dut: &mut ReferenceDut, from_ms: u64, until_ms: u64, other_sent: bool) -> bool {
+        let mut moved = Counters::new();
+        let name = if other_sent { "Icmp.OutMsgs" } else { "Icmp.OutRateLimitHost" };
+        moved.add(CounterId::by_name(name).unwrap(), 1);
+        dut.heed(&Lead { until: at(until_ms).monotonic, moved });
+        let mut seen = Observation::default();
+        dut.step(&offender(), at(from_ms), &mut seen).unwrap();
+        !seen.frames.is_empty()
+    }
+
+    /// A record whose tokens are used up at 0 ms: the next error is due at 1000 ms.
+    fn exhausted() -> ReferenceDut {
+        let mut dut = ReferenceDut::new(Profile::Linux);
+        dut.open(&Generated::plain(Role::Host, Limits::Default)).unwrap();
+        assert!((0..6).all(|_| sends(&mut dut, 0, 0, true)));
+        dut
+    }
+
+    #[rstest]
+    #[case::before_the_tick(996, 1000, false, false)]
+    #[case::after_the_tick(996, 1000, true, true)]
+    #[case::too_early_on_either_side(988, 992, true, false)]
+    #[case::due_on_either_side(1000, 1004, false, true)]
+    #[case::no_tick_no_choice(996, 996, true, false)]
+    fn a_tick_within_a_step(
+        #[case] from_ms: u64,
+        #[case] until_ms: u64,
+        #[case] other_sent: bool,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(sends(&mut exhausted(), from_ms, until_ms, other_sent), expected);
+    }
+
+    #[test]
+    fn what_a_tick_left_open_shows_later() {
+        // Whether the first error went at 0 or at 4 ms decides whether the seventh may go at 1000 ms.
+        for seventh_at_1000 in [false, true] {
+            let mut dut = ReferenceDut::new(Profile::Linux);
+            dut.open(&Generated::plain(Role::Host, Limits::Default)).unwrap();
+            assert!(sends(&mut dut, 0, 4, true));
+            assert!((0..5).all(|_| sends(&mut dut, 4, 4, true)));
+            assert_eq!(sends(&mut dut, 1000, 1000, seventh_at_1000), seventh_at_1000);
+        }
+    }
+}

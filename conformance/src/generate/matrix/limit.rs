@@ -58,7 +58,8 @@ pub(super) fn cases(give: &mut dyn FnMut(Case)) {
                     for &pause in PAUSES {
                         let is_pointless = train.1 == 0 && pause > 0;
                         // Pairs of kinds run with one train each; a kind alone runs with all.
-                        let is_sampled = one == other || (index + usize::from(one.3 + other.2)) % 4 == 1;
+                        let is_sampled =
+                            one == other || (index + usize::from(one.3) + usize::from(other.2)) % 4 == 1;
                         if !is_pointless && is_sampled {
                             give(case([one, other], sources, *train, pause));
                         }

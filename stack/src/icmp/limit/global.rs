@@ -22,9 +22,9 @@ impl Default for GlobalRate {
 }
 
 impl GlobalRate {
-    /// The credit of so many jiffies, at most a second of them. Linux multiplies in 32 bits, which may overflow.
-    pub(super) const fn credit_of(&self, jiffies: u64) -> i32 {
-        (self.messages_per_second.wrapping_mul(jiffies as u32) / HZ as u32) as i32
+    /// The credit of so many jiffies, at most a second of them.
+    pub(super) fn credit_of(&self, jiffies: u64) -> i32 {
+        i32::try_from(u64::from(self.messages_per_second) * jiffies / HZ).unwrap_or(i32::MAX)
     }
 }
 
