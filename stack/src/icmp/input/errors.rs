@@ -139,12 +139,12 @@ impl Stack {
 
     /// Takes the path MTU or the gateway of `report` into the routing tables.
     pub(crate) fn learn_from(&mut self, report: &ErrorReport<'_>) {
-        let destination = report.quoted.destination();
+        let quoted = report.quoted.destination();
         // Whoever quotes a source that is not ours speaks of a datagram that we cannot have sent.
         let source = report.quoted.source();
-        let Ok(OutputRoute { route, .. }) = self.router.route_output(destination, source, self.now) else {
-            return;
-        };
+        // 0.0.0.0 is this system itself.
+        let Ok(way) = self.router.route_output(quoted, source, self.now) else { return };
+        let OutputRoute { route, destination, .. } = way;
         if report.is_fragmentation_needed() {
             self.router.learn_mtu(&route, destination, report.info, &self.config.sysctls, self.now);
         } else if report.icmp_type == IcmpType::Redirect {
