@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use netassay::case::checklist::CHECKLISTS;
+use netassay::case::coverage::{Cover, Coverage};
 use netassay::case::expected::Expected;
 use netassay::case::registry::registry;
 use netassay::case::suite::{MakeDut, Suite};
@@ -43,6 +45,7 @@ fn main() {
     }
     trials.push(Trial::ignorable_test("reference_and_linux_agree_on_every_case", agree));
     trials.push(Trial::test("the_rfc_profile_passes_every_must_but_those_listed", every_must));
+    trials.push(Trial::test("every_wire_requirement_is_covered_or_excused", no_gap));
     let _ = FILTER.set(filter);
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -153,6 +156,19 @@ fn is_same(a: &CaseResult, b: &CaseResult) -> bool {
 fn word(case: &CaseResult) -> String {
     let failure = case.failure.as_ref().map(|it| format!(" [{}] {}", it.reason, it.seen));
     format!("{}{}", case.verdict.name(), failure.unwrap_or_default())
+}
+
+/// As `netassay coverage --ci`.
+fn no_gap() -> Result<(), Failed> {
+    let coverage = Coverage::of(registry());
+    let mut gaps: Vec<_> = coverage.gaps().map(|it| it.id.clone()).chain(coverage.problems.clone()).collect();
+    for list in CHECKLISTS.iter().filter(|list| list.name != "idea") {
+        let ticked = list.tick(registry());
+        let open = ticked.rows.iter().filter(|(_, cover)| *cover == Cover::Gap);
+        gaps.extend(open.map(|(item, _)| format!("{}/{}", list.name, item.id)));
+        gaps.extend(ticked.problems);
+    }
+    if gaps.is_empty() { Ok(()) } else { Err(Failed::from(gaps.join("\n"))) }
 }
 
 /// Cases of a MUST or MUST NOT that the profile of the RFCs fails, each explained in its file of expected results:
