@@ -111,10 +111,6 @@ impl Stack {
         let result = self.output_own_packet(&mut packet, sink);
         if let Err(refusal) = result {
             self.count_drop(refusal.reason);
-            // What the packet filter refuses comes back to whoever sent it as an error; IGMP does not ask.
-            if is_filtered(refusal.reason) && packet.protocol() != u8::from(Protocol::Igmp) {
-                self.counters.bump(Counter::IpOutDiscards);
-            }
             self.log(sink, refusal.reason.name(), refusal.reason.clause(), || Detail::None);
             sink.discard(refusal.reason, &packet.octets);
         }
@@ -307,14 +303,4 @@ fn with_options(mut fixed: [u8; HEADER_LEN], options: &[u8]) -> [u8; HEADER_LEN]
     }
     [fixed[10], fixed[11]] = sum.checksum().to_be_bytes();
     fixed
-}
-/// Whether packet filter, connection tracking or NAT refused it.
-const fn is_filtered(reason: DropReason) -> bool {
-    matches!(
-        reason,
-        DropReason::FilterDropped
-            | DropReason::ConntrackTableFull
-            | DropReason::ConntrackClash
-            | DropReason::NatUntranslatable
-    )
 }
