@@ -51,6 +51,8 @@ pub(in super::super) struct Witness {
     places: HashMap<u64, Option<String>>,
     /// Drops taken so far.
     taken: u64,
+    /// No step was taken in this namespace yet.
+    is_fresh: bool,
     /// `INITIAL_JIFFIES`: what the kernel's counter started from.
     first_jiffy: u64,
     jiffy: std::time::Duration,
@@ -86,6 +88,7 @@ impl Witness {
             reasons: reasons.collect(),
             places: HashMap::new(),
             taken: 0,
+            is_fresh: true,
             // The counter starts five minutes before its lower half wraps around.
             first_jiffy: u64::from((300 * per_second as u32).wrapping_neg()),
             jiffy,
@@ -107,12 +110,16 @@ impl Witness {
         self.map.store(FIRST_INDEX, unique_index.map_or(NO_INDEX, u64::from));
         self.map.store(NAMESPACE, namespace);
         self.map.store(OPERATIONS, operations);
+        self.is_fresh = true;
         Ok(())
     }
 
-    /// A step of the calling thread begins.
+    /// A step of the calling thread begins. A timer may fire between two steps: what it drops belongs to the later one, as
+    /// the frames that it sends do. Only what setting up the namespace dropped is forgotten.
     pub(in super::super) fn begin(&mut self, thread: u32) {
-        self.taken = self.map.load(COUNT);
+        if std::mem::take(&mut self.is_fresh) {
+            self.taken = self.map.load(COUNT);
+        }
         self.map.store(JIFFIES, 0);
         self.map.store(THREAD, u64::from(thread));
     }
@@ -122,7 +129,7 @@ impl Witness {
         self.map.store(THREAD, 0);
     }
 
-    /// Appends the drops since [`Witness::begin`] or the last call. Returns how many more there were than fit.
+    /// Appends the drops since the last call, or since the first step in this namespace. Returns how many more there were than fit.
     pub(in super::super) fn take_drops(&mut self, drops: &mut Vec<PacketDrop>) -> u64 {
         let count = self.map.load(COUNT);
         let lost = (count - self.taken).saturating_sub(SLOTS as u64);
