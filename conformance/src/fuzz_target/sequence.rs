@@ -62,19 +62,7 @@ pub(super) fn nat(octets: &[u8]) -> Verdict {
 }
 
 fn masquerade(outgoing: Option<String>) -> Rule {
-    Rule {
-        hook: Hook::Postrouting,
-        incoming: None,
-        outgoing,
-        from: None,
-        to: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        icmp_type: None,
-        ct_state: Vec::new(),
-        action: RuleAction::Masquerade(Ports::default()),
-    }
+    Rule { outgoing, ..Rule::new(Hook::Postrouting, RuleAction::Masquerade(Ports::default())) }
 }
 
 /// Plays `script` to its end.

@@ -148,18 +148,7 @@ fn routes() -> Vec<Route> {
 }
 
 fn route(to: &str, kind: RouteKind, dev: Option<&str>) -> Route {
-    Route {
-        to: prefix(to),
-        kind,
-        via: None,
-        dev: dev.map(str::to_owned),
-        source: None,
-        metric: 0,
-        mtu: None,
-        mtu_lock: false,
-        hoplimit: None,
-        onlink: false,
-    }
+    Route { dev: dev.map(str::to_owned), ..Route::new(prefix(to), kind) }
 }
 
 fn prefix(text: &str) -> Prefix {

@@ -200,6 +200,24 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
+impl Route {
+    /// A route to `to`, with nothing but what it does said of it.
+    pub const fn new(to: Prefix, kind: RouteKind) -> Self {
+        Self {
+            to,
+            kind,
+            via: None,
+            dev: None,
+            source: None,
+            metric: 0,
+            mtu: None,
+            mtu_lock: false,
+            hoplimit: None,
+            onlink: false,
+        }
+    }
+}
+
 /// Where in the passage of a packet a rule stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -252,6 +270,25 @@ pub struct Rule {
     pub ct_state: Vec<String>,
     /// What is done.
     pub action: RuleAction,
+}
+
+impl Rule {
+    /// A rule for every packet at `hook`, to be narrowed down.
+    pub const fn new(hook: Hook, action: RuleAction) -> Self {
+        Self {
+            hook,
+            incoming: None,
+            outgoing: None,
+            from: None,
+            to: None,
+            protocol: None,
+            source_port: None,
+            destination_port: None,
+            icmp_type: None,
+            ct_state: Vec::new(),
+            action,
+        }
+    }
 }
 
 /// What a rule does.

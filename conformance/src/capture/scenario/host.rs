@@ -163,18 +163,7 @@ impl HostPlan {
 
 /// A unicast route to `to` by `dev`, without gateway.
 pub(super) fn route_to(to: Prefix, dev: &str) -> Route {
-    Route {
-        to,
-        kind: RouteKind::Unicast,
-        via: None,
-        dev: Some(dev.to_owned()),
-        source: None,
-        metric: 0,
-        mtu: None,
-        mtu_lock: false,
-        hoplimit: None,
-        onlink: false,
-    }
+    Route { dev: Some(dev.to_owned()), ..Route::new(to, RouteKind::Unicast) }
 }
 
 /// Unicast addresses that send to themselves or at all, the busiest first.

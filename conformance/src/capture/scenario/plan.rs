@@ -253,10 +253,8 @@ fn router_scenario(role: Role, router: &RouterPlan, notes: &mut Vec<String>) -> 
     if role == Role::Nat {
         let masquerade = RuleAction::Masquerade(Ports::default());
         scenario.rules.push(Rule {
-            hook: Hook::Postrouting,
             outgoing: Some(NAMES[OUTSIDE].to_owned()),
-            ct_state: Vec::new(),
-            ..forward_rule(&[], masquerade)
+            ..Rule::new(Hook::Postrouting, masquerade)
         });
         notes.push(format!(
             "what leaves by {} is masqueraded as {}",
@@ -268,17 +266,8 @@ fn router_scenario(role: Role, router: &RouterPlan, notes: &mut Vec<String>) -> 
 
 fn forward_rule(states: &[&str], action: RuleAction) -> Rule {
     Rule {
-        hook: Hook::Forward,
-        incoming: None,
-        outgoing: None,
-        from: None,
-        to: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        icmp_type: None,
         ct_state: states.iter().map(|state| (*state).to_owned()).collect(),
-        action,
+        ..Rule::new(Hook::Forward, action)
     }
 }
 

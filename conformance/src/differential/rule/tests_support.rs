@@ -32,19 +32,7 @@ impl World {
     }
 
     pub(crate) fn with_rule(mut self, action: RuleAction) -> Self {
-        self.scenario.rules.push(Rule {
-            hook: Hook::Postrouting,
-            incoming: None,
-            outgoing: None,
-            from: None,
-            to: None,
-            protocol: None,
-            source_port: None,
-            destination_port: None,
-            icmp_type: None,
-            ct_state: Vec::new(),
-            action,
-        });
+        self.scenario.rules.push(Rule::new(Hook::Postrouting, action));
         self.rules.reset(&self.scenario);
         self
     }
@@ -56,19 +44,8 @@ impl World {
     }
 
     pub(crate) fn with_local_route(mut self, to: &str) -> Self {
-        let route = Route {
-            to: to.parse().expect("a prefix"),
-            kind: RouteKind::Local,
-            via: None,
-            dev: None,
-            source: None,
-            metric: 0,
-            mtu: None,
-            mtu_lock: false,
-            hoplimit: None,
-            onlink: false,
-        };
-        self.scenario.routes.push(route);
+        let to = to.parse().expect("a prefix");
+        self.scenario.routes.push(Route::new(to, RouteKind::Local));
         self
     }
 

@@ -48,9 +48,9 @@ pub(super) fn plain(role: Role, limits: Limits) -> Scenario {
     let by = |to: [u8; 4], length, via: [u8; 4], dev: &str| Route {
         via: Some(via.into()),
         dev: Some(dev.to_owned()),
-        ..route_to(Prefix::new(to.into(), length), RouteKind::Unicast)
+        ..Route::new(Prefix::new(to.into(), length), RouteKind::Unicast)
     };
-    let dead = |second, kind| route_to(Prefix::new([30, second, 0, 0].into(), 16), kind);
+    let dead = |second, kind| Route::new(Prefix::new([30, second, 0, 0].into(), 16), kind);
     let gateway = [10, 1, 0, 9];
     Scenario {
         name: "script".to_owned(),
@@ -75,21 +75,6 @@ pub(super) fn plain(role: Role, limits: Limits) -> Scenario {
         ],
         rules: Vec::new(),
         sockets: Vec::new(),
-    }
-}
-
-fn route_to(to: Prefix, kind: RouteKind) -> Route {
-    Route {
-        to,
-        kind,
-        via: None,
-        dev: None,
-        source: None,
-        metric: 0,
-        mtu: None,
-        mtu_lock: false,
-        hoplimit: None,
-        onlink: false,
     }
 }
 
@@ -186,7 +171,7 @@ impl WorldRecords {
             metric: if flags & 16 != 0 { reader.long() } else { 0 },
             mtu_lock: flags & 32 != 0,
             onlink: flags & 64 != 0,
-            ..route_to(to, kind)
+            ..Route::new(to, kind)
         };
         let dev = (flags & 128 != 0).then(|| reader.octet());
         self.routes.push(RouteRecord { route, dev });

@@ -46,19 +46,7 @@ pub(super) fn draw(choice: &mut impl Choice, role: Role) -> Vec<Rule> {
 
 /// A rule at `hook` with few conditions.
 fn conditions(choice: &mut impl Choice, hook: Hook, action: RuleAction) -> Rule {
-    let mut rule = Rule {
-        hook,
-        incoming: None,
-        outgoing: None,
-        from: None,
-        to: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        icmp_type: None,
-        ct_state: Vec::new(),
-        action,
-    };
+    let mut rule = Rule::new(hook, action);
     let knows_in = !matches!(hook, Hook::Output | Hook::Postrouting);
     let knows_out = !matches!(hook, Hook::Prerouting | Hook::Input);
     if knows_in && choice.chance(1, 3) {
