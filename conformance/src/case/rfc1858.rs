@@ -22,6 +22,14 @@ pub(super) fn segment(w: &World, port: u16) -> Packet {
     )
 }
 
+/// A law: no datagram with the filtered port came out on the far side.
+pub(super) fn filtered_port_stays_inside(seen: &History) -> Result<(), String> {
+    match seen.datagrams().find(|it| it.interface == 1 && it.ports().is_some_and(|ports| ports.1 == 23)) {
+        Some(_) => Err("it came through".to_owned()),
+        None => Ok(()),
+    }
+}
+
 fn filtering() -> Section {
     section("rfc1858/3.2").on(filter()).cases([
         case(
@@ -41,13 +49,7 @@ fn filtering() -> Section {
                 send_all(segment(w, 23).fragments(&[8, 24])).law(
                     "no segment to port 23",
                     Dimension::Frames,
-                    |seen| match seen
-                        .datagrams()
-                        .find(|it| it.interface == 1 && it.ports().is_some_and(|it| it.1 == 23))
-                    {
-                        Some(_) => Err("it came through".to_owned()),
-                        None => Ok(()),
-                    },
+                    filtered_port_stays_inside,
                 )
             },
         )

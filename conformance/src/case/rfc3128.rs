@@ -1,7 +1,7 @@
 //! RFC 3128: protection against a variant of the tiny fragment attack.
 
 use super::prelude::*;
-use super::rfc1858::{filter, segment};
+use super::rfc1858::{filter, filtered_port_stays_inside, segment};
 
 /// The sections of RFC 3128.
 pub(super) fn sections() -> Vec<Section> {
@@ -16,13 +16,7 @@ pub(super) fn sections() -> Vec<Section> {
                     send_all([innocent, wicked, segment(w, 25).fragment(24..52)]).law(
                         "no segment to port 23",
                         Dimension::Frames,
-                        |seen| match seen
-                            .datagrams()
-                            .find(|it| it.interface == 1 && it.ports().is_some_and(|it| it.1 == 23))
-                        {
-                            Some(_) => Err("it came through".to_owned()),
-                            None => Ok(()),
-                        },
+                        filtered_port_stays_inside,
                     )
                 },
             )

@@ -4,20 +4,11 @@ use super::prelude::*;
 
 /// The sections of RFC 5927.
 pub(super) fn sections() -> Vec<Section> {
-    vec![idle(), opening(), middlebox()]
+    vec![idle(), opening(), ports(), middlebox()]
 }
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
-
-/// A handshake with the listener on port 80, as far as it is established.
-fn established(w: &World) -> Script {
-    let syn = tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1000).flags(SYN);
-    send(w.ip(syn)).some(seen::protocol(6).destination(w.peer)).react(|seen| {
-        let answer = seen.last()?;
-        Ok(Packet::back_to(answer, segment(answer, ACK)?))
-    })
-}
 
 /// The segment that acknowledges all of `answer`.
 fn segment(answer: &Datagram, flags: u8) -> Result<netassay_stack::wire::build::TcpBuilder, String> {
@@ -74,7 +65,7 @@ fn idle() -> Section {
                 format!("{name}-about-nothing-in-flight-has-no-effect"),
                 ["rfc5927-4.1-3", "rfc5927-4.1-1", "rfc5927-5.2-1"],
                 move |w| {
-                    let script = established(w).react(error_about(icmp_type, code, 0)).silence();
+                    let script = accepted(w, 80).react(error_about(icmp_type, code, 0)).silence();
                     still_takes_data(script, w)
                 },
             )
@@ -83,13 +74,13 @@ fn idle() -> Section {
         .cases([-100_000, 100_000].map(|off| {
             let side = if off < 0 { "below" } else { "above" };
             case(format!("port-unreachable-{side}-the-window-has-no-effect"), ["rfc5927-4.1-1"], move |w| {
-                let script = established(w).react(error_about(3, 3, off)).silence();
+                let script = accepted(w, 80).react(error_about(3, 3, off)).silence();
                 still_takes_data(script, w)
             })
             .alias("idea/I05")
         }))
         .cases([case("source-quench-has-no-effect", ["rfc5927-6.2-1", "rfc6633-3-3"], |w| {
-            let script = established(w).react(error_about(4, 0, 1)).silence();
+            let script = accepted(w, 80).react(error_about(4, 0, 1)).silence();
             still_takes_data(script, w)
         })
         .alias("idea/G15")])
@@ -133,6 +124,34 @@ fn opening() -> Section {
             })
             .alias("idea/I05")
         }))
+}
+
+/// How many connections are opened one after the other.
+const CLIENTS: usize = 10;
+
+fn ports() -> Section {
+    let clients = || (0..CLIENTS).fold(host(), |setting, _| setting.client());
+    section("rfc5927/4.2").on(clients()).cases([case(
+        "ports-of-clients-have-no-fixed-step",
+        ["rfc5927-4.2-1"],
+        |w| {
+            let peer = w.peer;
+            (0..CLIENTS).fold(Script::default(), |script, client| script.connect(client, peer, 80)).law(
+                "ports whose distances differ",
+                Dimension::Frames,
+                |seen| {
+                    let syns = seen.datagrams().filter(|it| it.tcp_flags() == Some(SYN));
+                    let ports: Vec<_> = syns.filter_map(|it| it.ports().map(|ports| ports.0)).collect();
+                    let steps: Vec<_> = ports.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+                    if ports.len() == CLIENTS && steps.iter().any(|step| *step != steps[0]) {
+                        Ok(())
+                    } else {
+                        Err(format!("{ports:?}"))
+                    }
+                },
+            )
+        },
+    )])
 }
 
 fn middlebox() -> Section {

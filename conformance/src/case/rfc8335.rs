@@ -219,6 +219,15 @@ fn neighbors() -> Section {
         case("index-of-a-neighbor-is-code-1", ["rfc8335-4.1-2"], move |w| {
             send(w.ip(remote(interface_by_index(1)))).answer(seen::icmp(43, 1))
         }),
+        case("neighbor-that-was-just-heard-is-told-with-its-state", ["rfc8335-4-10"], move |w| {
+            // Incomplete is 1, reachable 2, stale 3, delay 4, probe 5, failed 6.
+            send(w.echo())
+                .answer(seen::reply_to(&w.echo()))
+                .send(w.ip(remote(interface_by_address(w.peer))))
+                .answer(seen::icmp(43, 0).that("icmp.state", "reachable, stale, delay or probe", |it| {
+                    flags(it).is_some_and(|flags| (2..=5).contains(&(flags >> 5)))
+                }))
+        }),
         case("absent-neighbor-is-code-3", ["rfc8335-4.1-4"], move |w| {
             send(w.ip(remote(interface_by_address(w.far)))).answer(seen::icmp(43, 3))
         }),

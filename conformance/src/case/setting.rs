@@ -132,7 +132,11 @@ impl Setting {
         let to: Prefix = to.parse().expect("a prefix with its length");
         self.edit(move |scenario| {
             let dev = Some(scenario.interfaces[interface].name.clone());
-            scenario.routes.push(Route { via: Some(gateway.into()), dev, ..route(to, RouteKind::Unicast) });
+            scenario.routes.push(Route {
+                via: Some(gateway.into()),
+                dev,
+                ..Route::new(to, RouteKind::Unicast)
+            });
         })
     }
 
@@ -143,7 +147,7 @@ impl Setting {
     #[must_use]
     pub fn dead_end(self, to: &str, kind: RouteKind) -> Self {
         let to: Prefix = to.parse().expect("a prefix with its length");
-        self.route(route(to, kind))
+        self.route(Route::new(to, kind))
     }
 
     /// Takes all routes away that the addresses do not bring.
@@ -189,6 +193,12 @@ impl Setting {
     #[must_use]
     pub fn tcp(self, port: u16) -> Self {
         self.open(SocketKind::Tcp, None, Some(port))
+    }
+
+    /// Adds a TCP socket that is bound to nothing, to connect with.
+    #[must_use]
+    pub fn client(self) -> Self {
+        self.edit(move |scenario| scenario.sockets.push(bare(SocketKind::Tcp, None, None)))
     }
 
     /// Adds a ping socket with an identifier.
@@ -263,37 +273,9 @@ impl Setting {
     }
 }
 
-/// A route of some kind to a prefix, bare of everything else.
-fn route(to: Prefix, kind: RouteKind) -> Route {
-    Route {
-        to,
-        kind,
-        via: None,
-        dev: None,
-        source: None,
-        metric: 0,
-        mtu: None,
-        mtu_lock: false,
-        hoplimit: None,
-        onlink: false,
-    }
-}
-
 /// A rule for every packet at a place, to be narrowed down.
 pub fn rule(hook: Hook, action: RuleAction) -> Rule {
-    Rule {
-        hook,
-        incoming: None,
-        outgoing: None,
-        from: None,
-        to: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        icmp_type: None,
-        ct_state: Vec::new(),
-        action,
-    }
+    Rule::new(hook, action)
 }
 
 fn bare(kind: SocketKind, protocol: Option<u8>, local: Option<SocketAddrV4>) -> Socket {

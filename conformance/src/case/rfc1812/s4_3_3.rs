@@ -15,6 +15,7 @@ pub(super) fn sections() -> Vec<Section> {
         information(),
         timestamps(),
         masks(),
+        discovery(),
     ]
 }
 
@@ -371,4 +372,16 @@ fn masks() -> Section {
         )
         .on(router().address(0, "10.0.0.9/16")),
     ])
+}
+
+fn discovery() -> Section {
+    section("rfc1812/4.3.3.10").on(scenario("router-ethernet")).cases([case(
+        "solicitation-is-answered",
+        ["rfc1812-4.3.3.10-1"],
+        |w| {
+            let solicitation =
+                w.ip(icmp(10, 0)).destination([224, 0, 0, 2]).ttl(1).link(LinkDestination::Group);
+            send(solicitation).some(seen::icmp_type(9))
+        },
+    )])
 }

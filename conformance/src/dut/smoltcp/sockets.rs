@@ -36,6 +36,9 @@ impl LocalSocket {
         if wanted.peer.is_some() && wanted.kind != SocketKind::Tcp {
             return unsupported("has no sockets that are connected, other than of TCP");
         }
+        if wanted.kind == SocketKind::Tcp && wanted.local.is_none_or(|local| local.port() == 0) {
+            return unsupported("leaves the port of a TCP client to whoever uses it");
+        }
         let ephemeral = EPHEMERAL.saturating_add(u16::try_from(number).unwrap_or(u16::MAX));
         let mut local = wanted.local.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
         if local.port() == 0 {
