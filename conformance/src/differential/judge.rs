@@ -244,10 +244,14 @@ fn title(dimension: Dimension, differences: &[Difference], stimulus: &Stimulus) 
     let mut parts: Vec<String> = Vec::new();
     for difference in differences {
         let path = without_positions(&difference.field.field);
-        let start = format!("{dimension}[*].");
-        let path = path.strip_prefix(&start).or(path.strip_prefix("counters.")).unwrap_or(&path).to_owned();
-        let part =
-            if difference.class.is_empty() { path } else { format!("{path} ({})", difference.class.trim()) };
+        let whole = format!("{dimension}[*]");
+        let path = path.strip_prefix(&whole).or(path.strip_prefix(dimension.name())).unwrap_or(&path);
+        let (path, class) = (path.trim_start_matches('.'), difference.class.trim());
+        let part = match (path.is_empty(), class.is_empty()) {
+            (_, true) => path.to_owned(),
+            (true, false) => class.to_owned(),
+            (false, false) => format!("{path} ({class})"),
+        };
         if !parts.contains(&part) {
             parts.push(part);
         }

@@ -37,7 +37,11 @@ impl Comparison {
                         format!("{:?} {}", event.kind, self.entry_text(&event.entry))
                     })
                 };
-                let class = format!("{:?} {:?}", a.map(|event| event.kind), b.map(|event| event.kind));
+                let class = match (a, b) {
+                    (Some(a), Some(b)) => format!("{:?} {:?}", a.kind, b.kind),
+                    (Some(a), None) => format!("only A {:?}", a.kind),
+                    (None, b) => format!("only B {}", b.map_or(String::new(), |b| format!("{:?}", b.kind))),
+                };
                 let place = format!("conntrack.events[{index}]");
                 out.push(Difference::new(Dimension::Conntrack, place, text(a), text(b), class));
             }
