@@ -46,6 +46,7 @@ const TESTS: &[(&str, Body)] = &[
     ("translated_connections_are_tracked", router::translated_connections_are_tracked),
     ("zones_and_notrack_are_obeyed", router::zones_and_notrack_are_obeyed),
     ("advance_waits_for_reassembly_to_time_out", advance_waits_for_reassembly_to_time_out),
+    ("what_happens_between_steps_is_in_the_later", what_happens_between_steps_is_in_the_later),
 ];
 
 const BEST: Options =
@@ -272,6 +273,28 @@ fn advance_waits_for_reassembly_to_time_out(dut: &mut LinuxDut) -> Result<(), Du
     if dut.is_watched_everywhere() {
         let reasons: Vec<_> = observation.drops.iter().map(|drop| &drop.reason[..]).collect();
         assert_eq!(reasons, ["FRAG_REASM_TIMEOUT"; 4]);
+    }
+    Ok(())
+}
+
+fn what_happens_between_steps_is_in_the_later(dut: &mut LinuxDut) -> Result<(), DutError> {
+    let mut host = host();
+    host.sysctl.insert("net.ipv4.ipfrag_time".to_owned(), "1".to_owned());
+    dut.open(&host)?;
+    let message = icmp(8, 0, [0, 1, 0, 1], &[7; 40]);
+    inject(dut, packet::fragment(PEER, HOST, 1, 0x2000, &message[..8]))?;
+    // The timer of the kernel fires while no step is taken; its counter says when.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !moved(dut)?.iter().any(|counter| counter.starts_with("Ip.ReasmFails")) {
+        assert!(Instant::now() < deadline, "the fragment never timed out");
+        std::thread::yield_now();
+    }
+    // The counter moves before the fragment is freed.
+    let observation = take(dut, Duration::from_secs(2), Action::Advance)?;
+    assert_eq!(only_frame(&observation)[20..22], [11, 1]);
+    if dut.is_watched_everywhere() {
+        let reasons: Vec<_> = observation.drops.iter().map(|drop| &drop.reason[..]).collect();
+        assert_eq!(reasons, ["FRAG_REASM_TIMEOUT"]);
     }
     Ok(())
 }
