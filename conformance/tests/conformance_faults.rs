@@ -6,6 +6,8 @@
 mod assertions;
 #[path = "conformance_faults/bugs.rs"]
 mod bugs;
+#[path = "conformance_faults/translation_bugs.rs"]
+mod translation_bugs;
 #[path = "conformance_faults/wrapper.rs"]
 mod wrapper;
 

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use super::datagram::Datagram;
 use super::packet::Packet;
+use show::{Show, show};
+
+mod show;
 
 /// Looks at one field; says what it saw if that is not as it must be.
 type Look = Arc<dyn Fn(&Datagram) -> Result<(), String> + Send + Sync>;
@@ -554,49 +557,4 @@ fn hex(octets: &[u8]) -> String {
         let _ = write!(text, "… of {}", octets.len());
     }
     if octets.is_empty() { "nothing".to_owned() } else { text }
-}
-
-/// How a value is shown in a mismatch.
-trait Show {
-    fn text(&self) -> String;
-}
-
-fn show(value: impl Show) -> String {
-    value.text()
-}
-
-macro_rules! shown {
-    ($($type:ty),*) => {
-        $(impl Show for $type {
-            fn text(&self) -> String {
-                self.to_string()
-            }
-        })*
-    };
-}
-
-shown!(bool, u8, u16, u32, usize, Ipv4Addr);
-
-impl<T: Show> Show for Option<T> {
-    fn text(&self) -> String {
-        self.as_ref().map_or("nothing".to_owned(), Show::text)
-    }
-}
-
-impl Show for (u8, u8) {
-    fn text(&self) -> String {
-        format!("{}/{}", self.0, self.1)
-    }
-}
-
-impl Show for (u16, u16) {
-    fn text(&self) -> String {
-        format!("{} to {}", self.0, self.1)
-    }
-}
-
-impl Show for [u8; 6] {
-    fn text(&self) -> String {
-        format!("{self:02x?}")
-    }
 }
