@@ -51,5 +51,8 @@ const TESTS: &[Test] = &[
 fn main() {
     let arguments = Arguments::from_args();
     let trials = TESTS.iter().map(|&(name, test)| Trial::ignorable_test(name, test)).collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let stock = room::Room::stock();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(stock);
+    conclusion.exit();
 }

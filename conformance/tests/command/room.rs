@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use netassay::model::{Action, Step, Trace, scenario_file};
 
 /// User and group number of nobody, who has no privilege at all.
 pub(crate) const NOBODY: u32 = 65_534;
+
+/// The command that rooms link to.
+static STOCK: OnceLock<PathBuf> = OnceLock::new();
 
 /// A folder that everybody may write into, removed when the test is over.
 pub(crate) struct Room(PathBuf);
@@ -44,11 +48,21 @@ impl Room {
         self.path(name)
     }
 
-    /// A copy of the command under a path that no other process has.
+    /// Copies the command where rooms can link to it. To be called once, while there is one thread: a file that is open
+    /// for writing cannot be executed, and another thread's child would inherit it open.
+    pub(crate) fn stock() -> Self {
+        let room = Self::new();
+        let path = room.path("netassay");
+        fs::copy(env!("CARGO_BIN_EXE_netassay"), &path).expect("the command is built");
+        assert!(STOCK.set(path).is_ok(), "stocked once");
+        room
+    }
+
+    /// The command under a path that no other process has.
     pub(crate) fn program(&self) -> PathBuf {
         let path = self.path("netassay");
         if !path.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_netassay"), &path).expect("the command is built");
+            fs::hard_link(STOCK.get().expect("main stocked it"), &path).expect("both lie in one folder");
         }
         path
     }
