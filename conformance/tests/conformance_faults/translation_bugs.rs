@@ -20,8 +20,8 @@ pub(crate) const TRANSLATION: &[Fault] = &[
             }
         }),
     ),
-    bug("linux-icmp-ndo-reply-dir", Warp::Emitted(tell_inside_address)),
-    bug("netfilter-inner-leak-2002", Warp::Emitted(tell_inside_address)),
+    bug("linux-icmp-ndo-reply-dir", Warp::Emitted(|it| tell_inside_address(it))),
+    bug("netfilter-inner-leak-2002", Warp::Emitted(|it| tell_inside_address(it))),
     bug(
         "cilium-inner-not-reversed",
         Warp::Emitted(|it| {
@@ -91,7 +91,7 @@ pub(crate) const TRANSLATION: &[Fault] = &[
 ];
 
 /// Two bugs that show alike: the quote in an error to the outside names the inside address.
-fn tell_inside_address(it: &mut Vec<u8>) {
+fn tell_inside_address(it: &mut [u8]) {
     if is_error(it) && it[16..18] != [10, 0] {
         let at = header_len(it) + 8;
         if it.len() >= at + 20 && it[at + 16..at + 20] == OUTSIDE {
