@@ -54,6 +54,8 @@ impl DropReason {
                 | Self::SourceIsOwn
                 | Self::DestinationIsZero
                 | Self::DestinationIsLoopback
+                | Self::DestinationIsThisNetwork
+                | Self::DestinationIsReserved
         )
     }
 }
@@ -103,6 +105,11 @@ drop_reasons! {
     SourceFailsReversePath, Some("IP_RPFILTER"), "RFC 1812 §5.3.8", "the source is not reachable by the interface it came in on";
     DestinationIsZero, IP_INVALID_DEST, "RFC 1122 §3.2.1.3", "the destination is 0.0.0.0";
     DestinationIsLoopback, IP_LOCALNET, "RFC 1122 §3.2.1.3", "the destination lies in 127.0.0.0/8";
+    DestinationIsThisNetwork, IP_INVALID_DEST, "RFC 1122 §3.2.1.3", "the destination lies in 0.0.0.0/8";
+    DestinationIsReserved, IP_INVALID_DEST, "RFC 1812 §5.3.7", "the destination lies in 240.0.0.0/4";
+    DestinationIsZeroForm, IP_INVALID_DEST, "RFC 1812 §4.2.3.1", "all host bits of the destination are zero";
+    DestinationIsDirectedBroadcast, IP_INVALID_DEST, "RFC 2644 §3", "a router does not take directed broadcasts";
+    LinkLocalForwarded, IP_INVALID_DEST, "RFC 3927 §7", "source or destination lies in 169.254.0.0/16 and would be forwarded";
     DestinationRouteNotUnicast, IP_INVALID_DEST, "RFC 1812 §5.2.1", "the route to the destination is of no kind that forwards";
     // Error routes.
     NotForUs, Some("IP_INADDRERRORS"), "RFC 1122 §3.2.1.3", "the destination is not ours and this system does not forward";
@@ -123,6 +130,7 @@ drop_reasons! {
     ReassemblyMemoryFull, NOT_SPECIFIED, "RFC 791 §3.2", "the memory for reassembly is used up";
     FragmentDuplicate, Some("DUP_FRAG"), "RFC 791 §3.2", "all of the fragment is there already";
     FragmentOverlaps, NOT_SPECIFIED, "RFC 5722 §4", "the fragment overlaps another; its datagram is given up";
+    FragmentRagged, NOT_SPECIFIED, "RFC 6274 §3.7", "more is to come and the length is no multiple of 8";
     FragmentEmpty, NOT_SPECIFIED, "RFC 791 §3.2", "the fragment carries nothing; its datagram is given up";
     FragmentEndsContradict, NOT_SPECIFIED, "RFC 791 §3.2", "the last fragment ends before data already held; its datagram is given up";
     FragmentLastMoved, NOT_SPECIFIED, "RFC 791 §3.2", "two last fragments end in different places; their datagram is given up";
@@ -179,6 +187,9 @@ drop_reasons! {
     FilterDropped, Some("NETFILTER_DROP"), "RFC 2979 §1", "a filter rule drops it";
     ConntrackTableFull, Some("NETFILTER_DROP"), "RFC 6888 §3", "the connection tracking table is full";
     ConntrackClash, Some("NETFILTER_DROP"), "RFC 4787 §4.1", "another connection took the tuple first";
+    SourceQuenchFiltered, Some("NETFILTER_DROP"), "RFC 6633 §8", "a source quench";
+    QuoteChecksumWrong, Some("NETFILTER_DROP"), "RFC 5508 §4.1", "the ICMP error quotes a header with a wrong checksum";
+    ErrorWithoutMapping, Some("NETFILTER_DROP"), "RFC 5508 §4.2.2", "the ICMP error is about nothing that is translated";
     NatUntranslatable, Some("NETFILTER_DROP"), "RFC 5508 §4", "the translator cannot rewrite it";
 }
 

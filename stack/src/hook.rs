@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::net::Ipv4Addr;
 
-use crate::config::{Config, Scope};
+use crate::config::{Config, Departures, Scope};
 use crate::conntrack::{COLLECT_STEP, EventKind, HashKey, Snapshot, Statistics, TcpState, Tracking, Tuple};
 use crate::counters::{Counter, Counters};
 use crate::drop_reason::DropReason;
@@ -78,13 +78,16 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// What `config` asks for. `random` gives the secret of the connection table.
-    pub fn new(config: &NetfilterConfig, random: &mut Random) -> Self {
+    /// What `config` asks for, with `departures` from Linux. `random` gives the secret of the connection table.
+    pub fn new(config: &NetfilterConfig, departures: Departures, random: &mut Random) -> Self {
         if config.is_empty() {
             return Self::default();
         }
         let key = HashKey { k0: random.next_u64(), k1: random.next_u64() };
-        Self { netfilter: Some(Box::new(Netfilter::new(config, key))) }
+        let renews = departures.translation_renews_identification;
+        let first_identification = if renews { random.next_u64() as u16 } else { 0 };
+        let netfilter = Netfilter::new(config, key).following(departures, first_identification);
+        Self { netfilter: Some(Box::new(netfilter)) }
     }
 
     /// Packet filter, connection tracking and NAT, if there are any.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use crate::config::Departures;
 use crate::conntrack::{
     Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking, protocol,
 };
@@ -15,6 +16,12 @@ use crate::nat::{self, Addresses, Binding, Nat, Request, Translation};
 use crate::packet::Packet;
 use crate::random::Random;
 use crate::time::Instant;
+use crate::wire::Ipv4Edit;
+
+/// How long a query is tracked at least, by RFC 5508 §3.2.
+const LEAST_QUERY_LIFE_S: u32 = 60;
+/// Code of Destination Unreachable: Communication Administratively Prohibited. RFC 1812 §5.2.7.1.
+const ADMINISTRATIVELY_PROHIBITED: u8 = 13;
 
 /// What is filtered, tracked and translated.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,6 +52,9 @@ pub struct Netfilter {
     tracks: bool,
     translates: bool,
     conntrack: Conntrack,
+    departures: Departures,
+    /// What the next datagram whose source is translated is called, where it gets a new identification.
+    next_identification: u16,
 }
 
 /// What the hooks may use of the system around them.
@@ -123,7 +133,21 @@ impl Netfilter {
             translates: config.translates || rules.needs_translation(),
             rules,
             conntrack,
+            departures: Departures::LINUX,
+            next_identification: 0,
         }
+    }
+
+    /// The same with `departures` from Linux. Identifications that are renewed begin with `first_identification`.
+    #[must_use]
+    pub fn following(mut self, departures: Departures, first_identification: u16) -> Self {
+        self.departures = departures;
+        self.next_identification = first_identification;
+        if departures.query_mapping_lives_a_minute {
+            let timeout = &mut self.conntrack.config.icmp_timeout;
+            *timeout = (*timeout).max(LEAST_QUERY_LIFE_S);
+        }
+        self
     }
 
     /// The connections.
@@ -204,14 +228,46 @@ impl Netfilter {
         if !self.tracks || packet.is_fragment() {
             return HookVerdict::Accept;
         }
+        if entrance == Entrance::Prerouting
+            && let Some(reason) = filter::clause::refusal(&self.departures, packet)
+        {
+            return HookVerdict::Drop(reason);
+        }
         let Packet { octets, zone, conntrack, .. } = packet;
         match self.conntrack.classify(around.now, entrance, octets, *zone, conntrack) {
-            Classification::TableFull => return HookVerdict::Drop(DropReason::ConntrackTableFull),
-            Classification::Invalid(why) => around.note("not part of a connection", "", why.name()),
+            Classification::TableFull => return self.refuse_untracked(packet),
+            Classification::Invalid(why) => {
+                around.note("not part of a connection", "", why.name());
+                let is_dropped = self.translates && self.departures.unmapped_error_is_dropped;
+                if is_dropped && entrance == Entrance::Prerouting && filter::clause::is_error(packet) {
+                    return HookVerdict::Drop(DropReason::ErrorWithoutMapping);
+                }
+            }
             Classification::Tracked(tracked) => around.note("connection", "", tracked.relation.name()),
             Classification::Skipped => {}
         }
         HookVerdict::Accept
+    }
+
+    /// What becomes of a packet for which there is no room in the table.
+    fn refuse_untracked(&self, packet: &Packet) -> HookVerdict {
+        let reason = DropReason::ConntrackTableFull;
+        if self.departures.full_table_is_told && filter::is_answerable(packet) {
+            return HookVerdict::Reject { reason, code: ADMINISTRATIVELY_PROHIBITED };
+        }
+        HookVerdict::Drop(reason)
+    }
+
+    /// Gives a datagram that may be fragmented further on an identification of its own: others with the same source may
+    /// have the one it came with.
+    fn renew_identification(&mut self, packet: &mut Packet) {
+        if packet.dont_fragment() {
+            return;
+        }
+        let Some(mut edit) = Ipv4Edit::new(&mut packet.octets) else { return };
+        edit.set_identification(self.next_identification);
+        edit.rewrite_checksum();
+        self.next_identification = self.next_identification.wrapping_add(1);
     }
 
     fn translate(&mut self, hook: Hook, packet: &mut Packet, around: &mut Surroundings<'_>) -> HookVerdict {
@@ -234,6 +290,9 @@ impl Netfilter {
         }
         if translation == Translation::Rewritten {
             around.note("translate", "", "rewritten");
+            if hook == Hook::Postrouting && self.departures.translation_renews_identification {
+                self.renew_identification(packet);
+            }
         }
         let is_error = tracked.relation == Relation::Related && packet.protocol() == protocol::ICMP;
         forget_cuts(packet, is_error, translation == Translation::Rewritten);

@@ -14,6 +14,7 @@ use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
 use crate::errno::Errno;
 use crate::hook::{Hook, HookContext, HookVerdict, Hooks};
+use crate::icmp::Neighbors;
 use crate::icmp::limit::{GlobalBucket, Peers, PossibleCredit};
 use crate::interface::{InterfaceId, LinkClass};
 use crate::ip::identification::Identifications;
@@ -78,6 +79,8 @@ pub struct Stack {
     pub(crate) sockets: Sockets,
     pub(crate) peers: Peers,
     pub(crate) global_bucket: GlobalBucket,
+    /// Who was heard on the links, where extended echo requests may ask about it.
+    pub(crate) neighbors: Neighbors,
     /// What the credit of the stack that this one follows can be, in place of its own bucket.
     pub(crate) followed_credit: Option<PossibleCredit>,
     pub(crate) identifications: Identifications,
@@ -104,10 +107,11 @@ impl Stack {
         Ok(Self {
             counters: Counters::default(),
             router,
-            hooks: Hooks::new(&config.netfilter, &mut random),
+            hooks: Hooks::new(&config.netfilter, config.departures, &mut random),
             sockets: Sockets::default(),
             peers: Peers::default(),
             global_bucket: GlobalBucket::new(),
+            neighbors: Neighbors::default(),
             followed_credit: None,
             identifications: Identifications::new(random.next_u64()),
             reassembly: Reassembler::new(reassembly_config(&config)),
@@ -425,7 +429,14 @@ impl Stack {
         match verdict {
             HookVerdict::Accept => Ok(Passage::GoesOn),
             HookVerdict::Drop(reason) => Err(reason.into()),
-            HookVerdict::Reject { reason, code } => Err(Refusal::with(reason, Notice::unreachable(code))),
+            HookVerdict::Reject { reason, code } => {
+                if reason == DropReason::ConntrackTableFull && packet.route.is_none() {
+                    // The error needs to know where the datagram would have gone.
+                    packet.route =
+                        self.router.route_input(&self.input_query(packet, packet.destination())).ok();
+                }
+                Err(Refusal::with(reason, Notice::unreachable(code)))
+            }
             HookVerdict::Stolen => {
                 let stolen = mem::take(&mut packet.octets);
                 self.recycle(stolen);

@@ -163,6 +163,87 @@ departures! {
     global_bucket_refills, "RFC 1812 §4.3.2.8",
         "the limit of all messages refills while credit is left",
         "it refills only once it is used up";
+    this_network_destination_is_invalid, "RFC 1122 §3.2.1.3",
+        "nothing is sent to 0.0.0.0/8, and what comes for it is discarded",
+        "only 0.0.0.0 itself is special";
+    reserved_destination_is_invalid, "RFC 1812 §5.3.7",
+        "nothing is sent to 240.0.0.0/4, and what comes for it is discarded",
+        "240.0.0.0/4 is ordinary unicast";
+    link_local_stays_on_its_link, "RFC 3927 §7",
+        "a datagram from or to 169.254.0.0/16 is not forwarded",
+        "169.254.0.0/16 is forwarded like any other prefix";
+    zero_form_is_broadcast, "RFC 1812 §4.2.3.1",
+        "the address of a subnet with all host bits zero is a broadcast address, which routers discard",
+        "it is that of a host";
+    directed_broadcast_needs_leave, "RFC 2644 §3",
+        "a router receives a directed broadcast only where bc_forwarding is set",
+        "it receives those of its own links";
+    directed_broadcast_is_delivered_too, "RFC 1812 §5.2.3",
+        "a directed broadcast that is forwarded to another link is delivered here as well",
+        "it is forwarded only";
+    directed_broadcast_draws_no_error, "RFC 1812 §4.3.2.7",
+        "no ICMP error goes out about a directed broadcast for another link",
+        "it counts as unicast while it is forwarded";
+    timestamp_names_outgoing_interface, "RFC 1812 §4.2.2.2",
+        "a router writes the address of the outgoing interface into a timestamp option",
+        "it does so only if it also follows a source route, and else writes the one towards the source";
+    unroutable_source_route_is_told, "RFC 1812 §5.2.4.3",
+        "a source route whose next hop cannot be reached is answered with Source Route Failed",
+        "it is dropped without a word";
+    truncation_is_pointed_at, "RFC 1812 §5.2.2",
+        "a router points at the total length of a datagram that is shorter than it says",
+        "it is dropped without a word";
+    reserved_flag_is_copied, "RFC 1812 §5.2.5",
+        "the reserved flag is copied into every fragment",
+        "fragments have it clear";
+    redirect_needs_common_subnet, "RFC 1812 §5.2.7.2",
+        "a redirect needs a source on the subnet of the better gateway",
+        "shared_media, which is on by default, does without";
+    forwarding_needs_both_links, "RFC 1812 §5.3.11",
+        "a datagram is forwarded only if the outgoing interface forwards as well",
+        "only the incoming interface is asked";
+    router_solicitation_is_answered, "RFC 1812 §4.3.3.10",
+        "a router answers router solicitations",
+        "that is left to a daemon";
+    ragged_fragment_is_dropped, "RFC 6274 §3.7",
+        "a fragment with more to come whose length is no multiple of 8 is dropped",
+        "it is trimmed";
+    query_mapping_lives_a_minute, "RFC 5508 §3.2",
+        "a tracked ICMP query lives for 60 seconds at least",
+        "it lives for nf_conntrack_icmp_timeout, 30 seconds by default";
+    quoted_checksum_is_verified, "RFC 5508 §4.1",
+        "a tracker drops an ICMP error that quotes a header with a wrong checksum",
+        "the quoted checksum is not looked at";
+    unmapped_error_is_dropped, "RFC 5508 §4.2.2",
+        "a translator drops an ICMP error about a datagram it has no mapping for",
+        "the error passes untranslated";
+    full_table_is_told, "RFC 5508 §6",
+        "a flow that cannot be tracked is answered with code 13",
+        "it is dropped without a word";
+    source_quench_is_filtered, "RFC 6633 §8",
+        "a tracker drops Source Quench",
+        "it passes as an error about a known flow";
+    translation_renews_identification, "RFC 6864 §5.3.1",
+        "a datagram that is not atomic gets a new identification when its source is translated",
+        "the identification stays";
+    extended_echo_object_is_alone, "RFC 8335 §4.1",
+        "an extended echo request with two objects is malformed",
+        "what follows the first object is not looked at";
+    extended_echo_ambiguity_is_told, "RFC 8335 §4.1",
+        "an address that several interfaces have is answered with code 4",
+        "the first of them is meant";
+    extended_echo_down_has_no_protocols, "RFC 8335 §4",
+        "the protocol bits of an interface that is down are clear",
+        "they tell whether it has addresses";
+    extended_echo_reply_header_is_fixed, "RFC 8335 §4",
+        "an extended echo reply has DF, TTL 255 and codepoint CS0",
+        "its header is that of any reply, with the type of service of the request";
+    extended_echo_is_limited, "RFC 8335 §8",
+        "extended echo replies are limited as errors are",
+        "they are not among the types that icmp_ratemask can name";
+    extended_echo_asks_neighbors, "RFC 8335 §4",
+        "a request without the L bit asks about a neighbor, and is answered",
+        "it is dropped without a word";
 }
 
 impl Default for Departures {

@@ -3,6 +3,7 @@
 //! Rules stand in three tables (raw, filter, nat) at the five hooks; the first rule of a table and hook whose
 //! conditions hold decides. What no rule speaks of passes.
 
+pub(crate) mod clause;
 mod reject;
 mod rule;
 mod rules;

@@ -72,7 +72,8 @@ impl Stack {
         if !packet.link.is_host() {
             return Err(Withheld::LinkMulticast);
         }
-        if !route.is_unicast() {
+        let is_group = matches!(route.kind, RouteKind::Broadcast | RouteKind::Multicast);
+        if !route.is_unicast() || (is_group && self.config.departures.directed_broadcast_draws_no_error) {
             return Err(Withheld::ToBroadcast);
         }
         if packet.has_offset() {

@@ -4,6 +4,7 @@
 use core::net::Ipv4Addr;
 
 use super::limit::{self, ErrorRouteRate, GlobalRate, RedirectRate};
+use super::reply::EXTENDED_ECHO_REPLY;
 use crate::counters::Counter;
 use crate::interface::InterfaceId;
 use crate::ip::route::OutputRoute;
@@ -26,7 +27,8 @@ impl Stack {
     pub(super) fn admit_globally(&mut self, icmp_type: u8, code: u8) -> Result<Limited, Withheld> {
         let sysctls = &self.config.sysctls;
         let mask = sysctls.icmp_ratemask as u32;
-        if !limit::is_limited(IcmpType::from(icmp_type), code, mask) {
+        let is_probed = icmp_type == EXTENDED_ECHO_REPLY && self.config.departures.extended_echo_is_limited;
+        if !is_probed && !limit::is_limited(IcmpType::from(icmp_type), code, mask) {
             return Ok(Limited::No);
         }
         let rate = GlobalRate {

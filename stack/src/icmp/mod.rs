@@ -4,7 +4,9 @@ mod error;
 mod input;
 pub mod limit;
 mod limited;
+mod neighbor;
 mod reply;
 
 pub(crate) use input::ErrorReport;
+pub(crate) use neighbor::Neighbors;
 pub(crate) use reply::append_message;

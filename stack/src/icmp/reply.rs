@@ -19,6 +19,9 @@ use crate::wire::{Protocol, Sum};
 /// Type of an echo reply, under which Linux counts every reply.
 const ECHO_REPLY: u8 = 0;
 
+/// Type of an extended echo reply.
+pub(super) const EXTENDED_ECHO_REPLY: u8 = 43;
+
 /// A reply to an ICMP query, without its checksum.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reply<'a> {
@@ -66,11 +69,13 @@ impl Stack {
             return Err(Withheld::NoBuffer);
         }
         options.complete(way.source, query.source(), self.midnight_ms);
+        let is_fixed =
+            icmp_type == EXTENDED_ECHO_REPLY && self.config.departures.extended_echo_reply_header_is_fixed;
         let choice = HeaderChoice {
             protocol: Protocol::Icmp,
-            tos: query.tos(),
-            ttl: None,
-            dont_fragment: false,
+            tos: if is_fixed { 0 } else { query.tos() },
+            ttl: is_fixed.then_some(u8::MAX),
+            dont_fragment: is_fixed,
             identification: IdentificationChoice::Hashed,
         };
         let mut packet = self.make_packet(&way, &choice, &options, 8 + reply.body.len());

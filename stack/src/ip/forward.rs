@@ -111,8 +111,9 @@ impl Stack {
             Some(_) => self.router.source_by_way_of(route, packet.destination()),
             None => route.source,
         };
+        let rules = self.option_rules();
         if let Some(header) = packet.octets.get_mut(..header_len) {
-            options::forward(header, &mut packet.options, recorded, route.source);
+            options::forward(header, &mut packet.options, rules, recorded, route.source);
         }
     }
 }

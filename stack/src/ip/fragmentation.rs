@@ -1,7 +1,9 @@
 //! Cutting a datagram into fragments. RFC 791 §2.3, §3.2; RFC 1812 §4.2.2.7.
 
 use super::options::blank_for_later_fragments;
-use crate::wire::ipv4::{DONT_FRAGMENT, FragmentOffset, HEADER_LEN, MAX_OPTIONS_LEN, MORE_FRAGMENTS};
+use crate::wire::ipv4::{
+    DONT_FRAGMENT, FragmentOffset, HEADER_LEN, MAX_OPTIONS_LEN, MORE_FRAGMENTS, RESERVED_FLAG,
+};
 use crate::wire::{Ipv4Edit, Ipv4View};
 
 /// Where the cuts are.
@@ -51,12 +53,13 @@ pub fn are_reusable(layout: &[u16], header_len: usize, payload_len: usize, mtu: 
 /// The fragments of one datagram, first to last.
 ///
 /// A datagram that is itself a fragment stays one: offsets add up, and its last piece keeps MF.
-/// DF and the reserved flag are cleared, unless `keep_dont_fragment` retains DF.
+/// DF and the reserved flag are cleared, unless `keep_dont_fragment` and [`Fragments::keep_reserved_flag`] retain them.
 #[derive(Clone, Debug)]
 pub struct Fragments<'a> {
     datagram: Ipv4View<'a>,
     cuts: Cuts<'a>,
     keep_dont_fragment: bool,
+    keep_reserved_flag: bool,
     /// Octets of the payload already sent.
     sent: usize,
     is_done: bool,
@@ -86,7 +89,22 @@ impl<'a> Fragments<'a> {
         if datagram.fragment_offset() == FragmentOffset::ZERO {
             blank_for_later_fragments(&mut later_options[..len]);
         }
-        Ok(Self { datagram, cuts, keep_dont_fragment, sent: 0, is_done: false, later_options })
+        Ok(Self {
+            datagram,
+            cuts,
+            keep_dont_fragment,
+            keep_reserved_flag: false,
+            sent: 0,
+            is_done: false,
+            later_options,
+        })
+    }
+
+    /// The same with the reserved flag of the datagram in each of them, if `keep`. RFC 1812 §5.2.5.
+    #[must_use]
+    pub const fn keep_reserved_flag(mut self, keep: bool) -> Self {
+        self.keep_reserved_flag = keep;
+        self
     }
 
     /// Octets of the longest fragment that may come: enough for any `buffer`.
@@ -145,6 +163,9 @@ impl<'a> Fragments<'a> {
         }
         if self.keep_dont_fragment {
             word |= DONT_FRAGMENT;
+        }
+        if self.keep_reserved_flag && self.datagram.reserved_flag() {
+            word |= RESERVED_FLAG;
         }
         if self.sent > 0 {
             let options = header.get_mut(HEADER_LEN..)?;

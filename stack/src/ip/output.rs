@@ -228,6 +228,7 @@ impl Stack {
             self.counters.bump(Counter::IpFragFails);
             return;
         };
+        fragments = fragments.keep_reserved_flag(self.config.departures.reserved_flag_is_copied);
         let mut piece = Packet { octets: self.take_buffer(), link: packet.link, ..Packet::default() };
         let mut scratch = self.take_buffer();
         scratch.resize(fragments.max_len(), 0);

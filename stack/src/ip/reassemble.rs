@@ -96,6 +96,11 @@ impl Stack {
         let Ok(fragment) = Ipv4View::new(&packet.octets) else {
             return Err(DropReason::TotalLengthBelowHeader.into());
         };
+        let is_ragged = fragment.more_fragments() && !fragment.payload().len().is_multiple_of(8);
+        if is_ragged && self.config.departures.ragged_fragment_is_dropped {
+            self.counters.bump(Counter::IpReasmFails);
+            return Err(DropReason::FragmentRagged.into());
+        }
         let context = FragmentContext {
             incoming: packet.incoming,
             link: packet.link,

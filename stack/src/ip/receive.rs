@@ -16,6 +16,9 @@ use crate::sink::Sink;
 use crate::stack::{Passage, Stack};
 use crate::wire::{Protocol, checksum};
 
+/// Where the total length stands in the header.
+const TOTAL_LENGTH_OFFSET: u8 = 2;
+
 impl Stack {
     /// Takes a datagram through the whole stack; what is to be looped back waits in the backlog.
     pub(crate) fn process<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Outcome {
@@ -32,7 +35,9 @@ impl Stack {
     fn receive_datagram<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<Outcome, Refusal> {
         self.check_addressee(packet)?; // RFC 1122 §2.5
         self.count_received(packet);
-        self.validate(packet)?; // RFC 1812 §5.2.2
+        if let Err(reason) = self.validate(packet) {
+            return Err(self.refuse_invalid(packet, reason)); // RFC 1812 §5.2.2
+        }
         if self.run_hook(Hook::Prerouting, packet, sink)? == Passage::Ends {
             return Ok(Outcome::Stolen);
         }
@@ -44,10 +49,18 @@ impl Stack {
         let Some(Route { kind, disposition, .. }) = packet.route else {
             return Err(DropReason::OutputNoRoute.into());
         };
+        if self.config.departures.extended_echo_asks_neighbors {
+            self.hear_neighbor(packet); // RFC 8335 §4
+        }
         self.check_link_multicast(packet, kind)?; // RFC 1122 §3.3.6
         match disposition {
             Disposition::Deliver | Disposition::Output => self.deliver_local(packet, sink),
-            Disposition::Forward => self.forward(packet, sink),
+            Disposition::Forward => {
+                if kind == RouteKind::Broadcast {
+                    self.deliver_before_forwarding(packet, sink); // RFC 1812 §5.2.3
+                }
+                self.forward(packet, sink)
+            }
             Disposition::Refuse(error) => Ok(self.refuse_by_route(packet, error, sink)),
         }
     }
@@ -97,6 +110,42 @@ impl Stack {
         }
         octets.truncate(total_length);
         Ok(())
+    }
+
+    /// What becomes of a datagram whose header is wrong: none is answered but a truncated one, by a router.
+    #[cold]
+    fn refuse_invalid(&self, packet: &mut Packet, reason: DropReason) -> Refusal {
+        let is_told = self.config.departures.truncation_is_pointed_at && self.forwards_from(packet);
+        if reason != DropReason::DatagramTruncated || !is_told {
+            return reason.into();
+        }
+        packet.route = self.router.route_input(&self.input_query(packet, packet.destination())).ok();
+        Refusal::with(reason, Notice::parameter_problem(TOTAL_LENGTH_OFFSET))
+    }
+
+    /// Remembers a source that is on the link, if anybody may ask about it.
+    fn hear_neighbor(&mut self, packet: &Packet) {
+        let source = packet.source();
+        let is_neighbor = self
+            .incoming_device(packet)
+            .is_some_and(|device| !device.is_loopback() && device.is_on_link(source, None));
+        if self.config.sysctls.icmp_echo_enable_probe != 0 && is_neighbor {
+            self.neighbors.hear(source, self.now);
+        }
+    }
+
+    /// RFC 1812 §5.2.3: a directed broadcast for another link is for this system as well.
+    fn deliver_before_forwarding<S: Sink>(&mut self, packet: &Packet, sink: &mut S) {
+        if !self.config.departures.directed_broadcast_is_delivered_too {
+            return;
+        }
+        let mut copy = packet.clone();
+        if let Some(route) = &mut copy.route {
+            route.disposition = Disposition::Deliver;
+        }
+        if let Err(refusal) = self.deliver_local(&mut copy, sink) {
+            self.refuse(&copy, refusal, sink);
+        }
     }
 
     /// Finds the way; what this system sent to itself has it already.

@@ -49,10 +49,7 @@ impl Stack {
             recorded: self.own_address_towards_source(packet),
             midnight_ms: self.midnight_ms,
         };
-        let rules = OptionRules {
-            points_at_bad_length: self.config.departures.bad_option_length_is_pointed_at,
-            counts_prespecified_overflow: self.config.departures.timestamp_overflow_is_counted,
-        };
+        let rules = self.option_rules();
         let header_len = packet.header_len();
         let header = packet.octets.get_mut(..header_len).unwrap_or_default();
         if let Err(bad) = options::receive(header, rules, &ask, &mut packet.options) {
@@ -68,6 +65,17 @@ impl Stack {
             return Err(Refusal::with(DropReason::OptionMalformed, Notice::parameter_problem(bad.pointer)));
         }
         if packet.options.source_route.is_some() { self.follow_source_route(packet) } else { Ok(()) }
+    }
+
+    /// How options are read and written.
+    #[inline]
+    pub(crate) const fn option_rules(&self) -> OptionRules {
+        let departures = &self.config.departures;
+        OptionRules {
+            points_at_bad_length: departures.bad_option_length_is_pointed_at,
+            counts_prespecified_overflow: departures.timestamp_overflow_is_counted,
+            timestamp_names_outgoing: departures.timestamp_names_outgoing_interface,
+        }
     }
 
     /// The address of this system that the source of `packet` would know: the destination of a unicast datagram that
@@ -115,6 +123,13 @@ impl Stack {
         Refusal::with(DropReason::SourceRouteStrictTransit, notice)
     }
 
+    fn refuse_unusable_hop(&self) -> Refusal {
+        if self.config.departures.unroutable_source_route_is_told {
+            return Refusal::with(DropReason::SourceRouteHopUnusable, Notice::SOURCE_ROUTE_FAILED);
+        }
+        DropReason::SourceRouteHopUnusable.into()
+    }
+
     /// Passes the hops that are this system, then leaves for the next one, or delivers if none is left.
     fn walk_source_route(&mut self, packet: &mut Packet) -> Result<(), Refusal> {
         let header_len = packet.header_len();
@@ -135,7 +150,7 @@ impl Stack {
             };
             let query = self.input_query(packet, hop);
             let Ok(route) = self.router.route_input(&query) else {
-                return Err(DropReason::SourceRouteHopUnusable.into());
+                return Err(self.refuse_unusable_hop());
             };
             match (route.kind, route.disposition) {
                 (RouteKind::Local, Disposition::Deliver) => {
@@ -148,7 +163,7 @@ impl Stack {
                     packet.route = Some(route);
                     return Ok(());
                 }
-                _ => return Err(DropReason::SourceRouteHopUnusable.into()),
+                _ => return Err(self.refuse_unusable_hop()),
             }
         }
     }

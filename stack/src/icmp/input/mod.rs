@@ -4,6 +4,7 @@ mod errors;
 mod extended_echo;
 mod query;
 mod redirect;
+mod router_discovery;
 
 pub(crate) use errors::ErrorReport;
 
@@ -61,10 +62,18 @@ impl Stack {
                 self.input_icmp_error(packet, &message, sink).map_err(Refusal::from)
             }
             IcmpType::Redirect => self.input_redirect(packet, &message, sink).map_err(Refusal::from),
+            IcmpType::RouterSolicitation if self.is_solicited(packet) => {
+                self.answer_solicitation(packet, &message, sink).map_err(Refusal::from)
+            }
             // Router discovery, information and address mask messages, replies nobody asked for: RFC 1122 §3.2.2.7
             // to §3.2.2.9 let a host ignore them all.
             _ => Ok(Outcome::Delivered),
         }
+    }
+
+    /// Whether this system is a router where `packet` came in, and says so when asked. RFC 1812 §4.3.3.10.
+    fn is_solicited(&self, packet: &Packet) -> bool {
+        self.config.departures.router_solicitation_is_answered && self.forwards_from(packet)
     }
 
     /// RFC 1122 §3.2.2.6, §3.2.2.8: requests to broadcast and multicast may be ignored; anything else must not come there.
@@ -81,6 +90,7 @@ impl Stack {
                 Ok(())
             }
             IcmpType::AddressMaskRequest | IcmpType::AddressMaskReply => Ok(()),
+            IcmpType::RouterSolicitation if self.is_solicited(packet) => Ok(()),
             _ => Err(DropReason::IcmpBroadcastInvalid),
         }
     }

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::{OptionRecord, address_at, put};
+use super::{OptionRecord, OptionRules, address_at, put};
 use crate::wire::Ipv4Edit;
 
 /// Writes the addresses that are known only once the outgoing route is, and mends the checksum if anything changed,
@@ -10,7 +10,16 @@ use crate::wire::Ipv4Edit;
 ///
 /// `outgoing` is the source address this stack would use on the outgoing route, `recorded` what it would use there
 /// towards the destination that the datagram came in with. Returns whether the header changed.
-pub fn forward(header: &mut [u8], record: &mut OptionRecord, recorded: Ipv4Addr, outgoing: Ipv4Addr) -> bool {
+///
+/// A timestamp shows `outgoing` if a source route is followed or `rules` say so, else what reception wrote.
+pub fn forward(
+    header: &mut [u8],
+    record: &mut OptionRecord,
+    rules: OptionRules,
+    recorded: Ipv4Addr,
+    outgoing: Ipv4Addr,
+) -> bool {
+    let mut names_outgoing = rules.timestamp_names_outgoing;
     if let Some(offset) = record.record_route.filter(|_| record.record_route_stamped) {
         put_last(header, offset, 5, recorded);
     }
@@ -18,9 +27,10 @@ pub fn forward(header: &mut [u8], record: &mut OptionRecord, recorded: Ipv4Addr,
         && let Some(next_hop) = route.next_hop
     {
         move_along(header, usize::from(route.offset), next_hop, outgoing);
-        if let Some(offset) = record.timestamp.filter(|_| record.timestamp_addressed) {
-            put_last(header, offset, 9, outgoing);
-        }
+        names_outgoing = true;
+    }
+    if let Some(offset) = record.timestamp.filter(|_| record.timestamp_addressed && names_outgoing) {
+        put_last(header, offset, 9, outgoing);
     }
     let changed = core::mem::take(&mut record.changed);
     if changed && let Some(mut edit) = Ipv4Edit::new(header) {
@@ -59,8 +69,8 @@ fn move_along(header: &mut [u8], offset: usize, next_hop: Ipv4Addr, outgoing: Ip
 mod tests {
     use rstest::rstest;
 
+    use super::super::receive;
     use super::super::testing::{Host, header, hex};
-    use super::super::{OptionRules, receive};
     use super::*;
     use crate::wire::checksum;
 
@@ -68,14 +78,31 @@ mod tests {
     const OUT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 
     fn check(options: &str, next_hop: Option<Ipv4Addr>, outgoing: Ipv4Addr, expected: &str) {
+        check_by(OptionRules::default(), options, next_hop, outgoing, expected);
+    }
+
+    #[test]
+    fn by_the_clause_a_timestamp_shows_the_way_out() {
+        let rules = OptionRules { timestamp_names_outgoing: true, ..OptionRules::default() };
+        check_by(rules, "440c05010000000000000000", None, OUT, "440c0d010a01000102b5d5f2");
+        check_by(rules, "4408050000000000", None, OUT, "4408090002b5d5f2");
+    }
+
+    fn check_by(
+        rules: OptionRules,
+        options: &str,
+        next_hop: Option<Ipv4Addr>,
+        outgoing: Ipv4Addr,
+        expected: &str,
+    ) {
         let mut octets = header(options);
         let mut record = OptionRecord::default();
-        receive(&mut octets, OptionRules::default(), &Host, &mut record).unwrap();
+        receive(&mut octets, rules, &Host, &mut record).unwrap();
         if let Some(route) = &mut record.source_route {
             route.next_hop = next_hop;
             record.changed = next_hop.is_some();
         }
-        let changed = forward(&mut octets, &mut record, outgoing, outgoing);
+        let changed = forward(&mut octets, &mut record, rules, outgoing, outgoing);
         let mut expected = hex(expected);
         expected.resize(octets.len() - 20, 0);
         assert_eq!(octets[20..], expected);
@@ -141,7 +168,7 @@ mod tests {
             if let Some(route) = &mut record.source_route {
                 route.next_hop = Some(next_hop.into());
             }
-            forward(&mut octets, &mut record, OUT, OUT);
+            forward(&mut octets, &mut record, OptionRules::default(), OUT, OUT);
             !record.changed
         }
     }

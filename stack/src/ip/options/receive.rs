@@ -9,6 +9,9 @@ use crate::wire::ipv4::HEADER_LEN;
 pub struct OptionRules {
     /// A bad length is pointed at itself. Linux points at the type octet. RFC 792 "Parameter Problem Message".
     pub points_at_bad_length: bool,
+    /// A timestamp shows the address of the interface that the datagram leaves by. Linux shows the one towards the
+    /// source.
+    pub timestamp_names_outgoing: bool,
     /// A full timestamp option with prespecified addresses counts its overflow. Linux leaves it alone.
     /// RFC 791 "Internet Timestamp".
     pub counts_prespecified_overflow: bool,
@@ -341,7 +344,11 @@ mod tests {
     #[case::overflow("440c0d230101010101010101", Ok(()), "440c0d330101010101010101")]
     #[case::overflow_15("440c0df30101010101010101", Err(BadOption { pointer: 0x17 }), "440c0df30101010101010101")]
     fn by_the_rfcs(#[case] options: &str, #[case] expected: Result<(), BadOption>, #[case] left: &str) {
-        let rules = OptionRules { points_at_bad_length: true, counts_prespecified_overflow: true };
+        let rules = OptionRules {
+            points_at_bad_length: true,
+            counts_prespecified_overflow: true,
+            ..OptionRules::default()
+        };
         let mut octets = header(options);
         assert_eq!(receive(&mut octets, rules, &Host, &mut OptionRecord::default()), expected);
         assert_eq!(octets[20..], hex(left));

@@ -12,6 +12,9 @@ use crate::interface::InterfaceId;
 /// The group of all hosts, which every interface has joined. RFC 1112 §4.
 const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
+/// The group of all routers. RFC 1256 §2.
+const ALL_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
+
 /// An address of a device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DeviceAddress {
@@ -60,13 +63,18 @@ impl Device {
         for (position, interface) in config.interfaces.iter().enumerate() {
             let mut groups = Vec::from([ALL_HOSTS]);
             groups.extend(interface.groups.iter().filter(|group| **group != ALL_HOSTS));
+            let policy = DevicePolicy::of(&config.all, &interface.sysctls);
+            let is_solicited = policy.forwarding && config.departures.router_solicitation_is_answered;
+            if is_solicited && !groups.contains(&ALL_ROUTERS) {
+                groups.push(ALL_ROUTERS);
+            }
             devices.push(Self {
                 id: InterfaceId::configured(u16::try_from(position).unwrap_or(u16::MAX)),
                 name: interface.name.clone(),
                 mtu: interface.mtu,
                 is_up: interface.is_up,
                 has_ipv6: interface.has_ipv6 || !interface.ipv6_addresses.is_empty(),
-                policy: DevicePolicy::of(&config.all, &interface.sysctls),
+                policy,
                 ipv6_addresses: interface.ipv6_addresses.clone(),
                 addresses: ranked(interface.addresses.iter()),
                 groups,
@@ -83,6 +91,11 @@ impl Device {
     /// Whether it has an IPv4 address.
     pub fn has_ipv4(&self) -> bool {
         !self.addresses.is_empty()
+    }
+
+    /// Whether `address` is one of its own.
+    pub(crate) fn has_address(&self, address: Ipv4Addr) -> bool {
+        self.addresses.iter().any(|own| own.prefix.address == address)
     }
 
     /// Its first address; `None` if it has none.

@@ -2,6 +2,7 @@
 
 use core::net::Ipv4Addr;
 
+use super::fib::Entry;
 use super::{Disposition, Route, RouteError, Router};
 use crate::address;
 use crate::config::RouteKind;
@@ -55,6 +56,7 @@ impl Router {
         }
         check_loopback_addresses(source, destination, device)?;
         self.check_departed_source(source)?;
+        self.check_departed_destination(destination)?;
         self.route_by_table(query, device, route)
     }
 
@@ -74,7 +76,9 @@ impl Router {
             }
         };
         match entry.kind {
-            RouteKind::Broadcast if !device.policy.bc_forwarding => *route = self.route_broadcast(query)?,
+            RouteKind::Broadcast if self.takes_broadcast(query, device, entry)? => {
+                *route = self.route_broadcast(query)?;
+            }
             RouteKind::Local => {
                 self.validate_source(query, None)?;
                 self.resolve(&entry.ways.inward, query.destination, query.now, route);
@@ -83,12 +87,16 @@ impl Router {
                 *route = self.refusal(RouteError::HostUnreachable);
             }
             RouteKind::Unicast | RouteKind::Broadcast => {
+                if !self.check_departed_forwarding(query, entry.outgoing)? {
+                    *route = self.refusal(RouteError::HostUnreachable);
+                    return Ok(());
+                }
                 let is_neighbor = self.validate_source(query, Some(entry.outgoing))?;
                 self.resolve(&entry.ways.inward, query.destination, query.now, route);
                 let redirects = is_neighbor
                     && entry.outgoing == query.incoming
                     && device.policy.send_redirects
-                    && (device.policy.shared_media || device.is_on_link(query.source, entry.gateway));
+                    && (self.shares_media(device) || device.is_on_link(query.source, entry.gateway));
                 if redirects {
                     route.redirects = true;
                 }
@@ -97,6 +105,23 @@ impl Router {
             _ => *route = self.refusal(RouteError::HostUnreachable),
         }
         Ok(())
+    }
+
+    /// Whether a datagram to the broadcast address of some link ends here, instead of being forwarded there.
+    fn takes_broadcast(
+        &self,
+        query: &InputQuery,
+        device: &Device,
+        entry: &Entry,
+    ) -> Result<bool, DropReason> {
+        self.check_departed_broadcast(query.destination, device)?;
+        let came_by_it = entry.outgoing == query.incoming;
+        Ok(!device.policy.bc_forwarding || came_by_it && self.departures.directed_broadcast_is_delivered_too)
+    }
+
+    /// Whether a redirect may go to a source on another subnet than the gateway. RFC 1812 §5.2.7.2, RFC 1620 §4.1.
+    fn shares_media(&self, device: &Device) -> bool {
+        device.policy.shared_media && !self.departures.redirect_needs_common_subnet
     }
 
     fn route_multicast(&self, query: &InputQuery, device: &Device) -> Result<Route, DropReason> {

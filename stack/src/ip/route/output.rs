@@ -60,7 +60,11 @@ impl Router {
             *way = self.route_to_self(source, now)?;
             return Ok(());
         }
-        let is_to_link = destination.is_multicast() || address::is_limited_broadcast(destination);
+        let is_everybody = address::is_limited_broadcast(destination);
+        if !is_everybody && self.check_departed_destination(destination).is_err() {
+            return Err(RouteError::Invalid);
+        }
+        let is_to_link = destination.is_multicast() || is_everybody;
         if is_to_link && !source.is_unspecified() {
             *way = self.route_from_source(destination, source)?;
             return Ok(());
@@ -94,7 +98,7 @@ impl Router {
 
     /// The interface that has the address `own`, or that a local route for it names.
     pub(crate) fn interface_of(&self, own: Ipv4Addr) -> Option<InterfaceId> {
-        let has_it = |device: &&Device| device.addresses.iter().any(|it| it.prefix.address == own);
+        let has_it = |device: &&Device| device.has_address(own);
         match self.devices.iter().find(has_it) {
             Some(device) => Some(device.id),
             None => {

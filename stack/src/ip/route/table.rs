@@ -38,7 +38,7 @@ impl Router {
         router.own.sort_unstable();
         let mut entries = Vec::new();
         for device in router.devices.iter().filter(|device| device.is_up) {
-            add_connected(device, &mut entries);
+            add_connected(device, config.departures.zero_form_is_broadcast, &mut entries);
         }
         router.table = Table::new(entries);
         for route in &config.routes {
@@ -157,8 +157,9 @@ impl Router {
     }
 }
 
-/// What the addresses of `device` bring: a local route each, and for each subnet a route and a broadcast address.
-fn add_connected(device: &Device, entries: &mut Vec<Entry>) {
+/// What the addresses of `device` bring: a local route each, and for each subnet a route and a broadcast address, or
+/// two if that with all host bits zero is one as well.
+fn add_connected(device: &Device, has_zero_form: bool, entries: &mut Vec<Entry>) {
     for own in &device.addresses {
         let prefix = own.prefix;
         let primary = device
@@ -192,6 +193,9 @@ fn add_connected(device: &Device, entries: &mut Vec<Entry>) {
         }
         if prefix.length < 31 {
             entries.push(entry(Prefix::host(prefix.broadcast()), RouteKind::Broadcast, Scope::Link));
+            if has_zero_form && !device.is_loopback() && prefix.address != subnet.address {
+                entries.push(entry(Prefix::host(subnet.address), RouteKind::Broadcast, Scope::Link));
+            }
         }
     }
 }

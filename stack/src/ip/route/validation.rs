@@ -8,7 +8,7 @@ use crate::config::RouteKind;
 use crate::config::policy::ReversePath;
 use crate::drop_reason::DropReason;
 use crate::interface::InterfaceId;
-use crate::ip::route::device::Device;
+use crate::ip::route::device::{Device, DeviceAddress};
 
 impl Router {
     /// Accepts or refuses the source of a datagram that would leave by `outgoing`, or is for this system if that is
@@ -73,5 +73,58 @@ impl Router {
             return Err(DropReason::SourceIsBroadcast);
         }
         Ok(())
+    }
+
+    /// The same about destinations.
+    #[inline]
+    pub(super) fn check_departed_destination(&self, destination: Ipv4Addr) -> Result<(), DropReason> {
+        let first = destination.octets()[0];
+        if self.departures.this_network_destination_is_invalid && first == 0 {
+            return Err(DropReason::DestinationIsThisNetwork);
+        }
+        if self.departures.reserved_destination_is_invalid && first >= 240 {
+            return Err(DropReason::DestinationIsReserved);
+        }
+        Ok(())
+    }
+
+    /// The same about a datagram to a broadcast address of some link that came in by `device`.
+    pub(super) fn check_departed_broadcast(
+        &self,
+        destination: Ipv4Addr,
+        device: &Device,
+    ) -> Result<(), DropReason> {
+        if !device.policy.forwarding {
+            return Ok(());
+        }
+        if self.departures.zero_form_is_broadcast && self.is_zero_form(destination) {
+            return Err(DropReason::DestinationIsZeroForm);
+        }
+        if self.departures.directed_broadcast_needs_leave && !device.policy.bc_forwarding {
+            return Err(DropReason::DestinationIsDirectedBroadcast);
+        }
+        Ok(())
+    }
+
+    /// Whether `address` is that of a connected subnet with all host bits zero.
+    fn is_zero_form(&self, address: Ipv4Addr) -> bool {
+        let is_network = |own: &DeviceAddress| own.prefix.network() == address && own.prefix.length < 31;
+        self.devices.iter().flat_map(Device::primary_addresses).any(is_network)
+    }
+
+    /// The same about a datagram that would be forwarded by `outgoing`; tells whether it may.
+    #[inline]
+    pub(super) fn check_departed_forwarding(
+        &self,
+        query: &InputQuery,
+        outgoing: InterfaceId,
+    ) -> Result<bool, DropReason> {
+        if self.departures.link_local_stays_on_its_link
+            && (query.source.is_link_local() || query.destination.is_link_local())
+        {
+            return Err(DropReason::LinkLocalForwarded);
+        }
+        Ok(!self.departures.forwarding_needs_both_links
+            || self.device(outgoing).is_some_and(|device| device.policy.forwarding))
     }
 }
