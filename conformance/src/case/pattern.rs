@@ -192,6 +192,14 @@ pub mod seen {
             .payload(payload)
     }
 
+    /// `packet` as a translator sends it on from `source`: what it carries is rewritten, and its identification may be.
+    ///
+    /// A rewriting device "MUST ensure that the IPv4 ID field" of what it sends "complies" as if it were the source
+    /// (RFC 6864 §5.3.1): keeping the identification is no duty, and with two senders behind one address no right.
+    pub fn translated(packet: &Packet, source: Ipv4Addr) -> Pattern {
+        forwarded(packet).source(source).any("ipv4.payload").any("ipv4.identification")
+    }
+
     fn named(what: impl Into<String>) -> Pattern {
         datagram().called(what)
     }
@@ -467,11 +475,23 @@ impl Pattern {
     /// Quotes `packet` as [`Pattern::quotes`] does, but TTL and header checksum may be as on the way out.
     #[must_use]
     pub fn quotes_but_ttl(self, packet: &Packet) -> Self {
+        self.quotes_but(packet, "the stimulus, whatever its TTL", &[8, 10, 11])
+    }
+
+    /// The same about a datagram that a translator sent on, perhaps with another identification: see
+    /// [`seen::translated`].
+    #[must_use]
+    pub fn quotes_translated(self, packet: &Packet) -> Self {
+        self.quotes_but(packet, "the stimulus, whatever its TTL and identification", &[4, 5, 8, 10, 11])
+    }
+
+    /// Quotes `packet` as [`Pattern::quotes`] does, but for the octets at `free`.
+    fn quotes_but(self, packet: &Packet, expected: &str, free: &'static [usize]) -> Self {
         let came = whole(packet);
         let least = (Datagram::of(&came).header_len() + 8).min(came.len());
-        self.field("icmp.quote", "the stimulus, whatever its TTL", move |it| {
+        self.field("icmp.quote", expected, move |it| {
             let mut quote = it.quote().unwrap_or_default().to_vec();
-            for at in [8, 10, 11] {
+            for &at in free {
                 if let (Some(place), Some(octet)) = (quote.get_mut(at), came.get(at)) {
                     *place = *octet;
                 }

@@ -37,8 +37,7 @@ fn transit() -> Section {
         .cases((0..4u8).map(|ecn| {
             case(format!("ecn-{ecn}-passes-a-translator"), ["rfc3168-9.1-1"], move |w| {
                 let transit = w.passing().tos(ecn);
-                send(transit.clone())
-                    .answer(seen::forwarded(&transit).interface(1).source(w.out).any("ipv4.payload").ecn(ecn))
+                send(transit.clone()).answer(seen::translated(&transit, w.out).interface(1).ecn(ecn))
             })
             .on(nat())
         }))

@@ -9,7 +9,7 @@ pub(super) fn sections() -> Vec<Section> {
 
 /// Opens a mapping; the datagram as it left is the first seen.
 fn opened(w: &World) -> Script {
-    send(w.passing()).answer(seen::forwarded(&w.passing()).interface(1).source(w.out).any("ipv4.payload"))
+    send(w.passing()).answer(seen::translated(&w.passing(), w.out).interface(1))
 }
 
 /// The answer of `far` to the mapping, and what it must become.
@@ -51,7 +51,10 @@ fn errors() -> Section {
                         Ok(Packet::back_to(out, error).source(stranger))
                     })
                     .answer(
-                        seen::time_exceeded(0).interface(0).destination(w.peer).quotes_but_ttl(&w.passing()),
+                        seen::time_exceeded(0)
+                            .interface(0)
+                            .destination(w.peer)
+                            .quotes_translated(&w.passing()),
                     )
             })
             .alias("idea/M03"),
@@ -66,7 +69,7 @@ fn errors() -> Section {
                             .interface(0)
                             .source(w.far)
                             .destination(w.peer)
-                            .quotes_but_ttl(&w.passing()),
+                            .quotes_translated(&w.passing()),
                     )
             })
             .alias("idea/M03"),
@@ -93,7 +96,7 @@ fn sizes() -> Section {
     section("rfc4787/10").on(nat().mtu(1, 600)).cases([
         case("too-large-with-dont-fragment-is-reported", ["rfc4787-10-1"], move |w| {
             let sent = large(w).dont_fragment();
-            send(sent.clone()).answer(seen::unreachable(4).interface(0).mtu(600).quotes_but_ttl(&sent))
+            send(sent.clone()).answer(seen::unreachable(4).interface(0).mtu(600).quotes_translated(&sent))
         }),
         case("too-large-without-it-is-fragmented", ["rfc4787-10-2"], move |w| {
             let piece = seen::protocol(17).interface(1).source(w.out);

@@ -52,7 +52,7 @@ fn plain() -> Section {
         .on(extending()),
         case("redirect-has-no-structure", ["rfc4884-4.6-1"], |w| {
             let round = w.passing().destination([203, 0, 113, 9]);
-            send(round.clone()).some(seen::icmp_type(5).quotes_but_ttl(&round))
+            send(round.clone()).some(seen::icmp_type(5).quotes_translated(&round))
         })
         .on(extending().via("203.0.113.0/24", [10, 0, 0, 9], 0)),
     ])
@@ -153,7 +153,7 @@ fn translated() -> Section {
             let label = extension().object(1, 1, [0x12, 0x34, 0x51, 0x40]);
             let expected = label.build();
             send(sent.clone())
-                .answer(seen::forwarded(&sent).interface(1).source(w.out).any("ipv4.payload"))
+                .answer(seen::translated(&sent, w.out).interface(1))
                 .react(move |seen| {
                     let out = seen.last()?;
                     let error = time_exceeded(TimeExceededCode::Transit)

@@ -51,7 +51,7 @@ fn errors() -> Section {
                             .interface(0)
                             .source(router)
                             .destination(w.peer)
-                            .quotes_but_ttl(&sent),
+                            .quotes_translated(&sent),
                     )
             })
             .aliases([

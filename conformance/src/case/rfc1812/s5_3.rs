@@ -348,11 +348,11 @@ fn switches() -> Section {
             |w| send(w.passing()).silence().probe(Probe::EchoOnly),
         )
         .on(router().conf(0, "forwarding", 0)),
-        case("forwarding-off-on-one-link-leaves-the-other-alone", ["rfc1812-5.3.11-1"], |w| {
-            let inbound = w.inbound(to_port(CLOSED_PORT));
-            send(inbound.clone()).answer(seen::forwarded(&inbound).interface(0)).probe(Probe::EchoOnly)
+        // What leaves by the link that is switched off is another matter: only what the router originates may.
+        case("forwarding-off-on-one-link-leaves-the-others-alone", ["rfc1812-5.3.11-1"], |w| {
+            send(w.passing()).answer(seen::forwarded(&w.passing()).interface(1))
         })
-        .on(router().conf(0, "forwarding", 0)),
+        .on(three_legged().conf(2, "forwarding", 0)),
         case("forwarding-off-on-the-outgoing-link-lets-nothing-out", ["rfc1812-5.3.11-3"], |w| {
             send(w.passing()).never(seen::protocol(17).interface(1)).probe(Probe::EchoOnly)
         })
@@ -364,6 +364,16 @@ fn switches() -> Section {
         })
         .on(router().conf(0, "forwarding", 0).conf(1, "forwarding", 0)),
     ])
+}
+
+/// A router with a third link.
+fn three_legged() -> Setting {
+    router().edit(|scenario| {
+        let mut third = scenario.interfaces[1].clone();
+        third.name = "third".to_owned();
+        third.addresses = vec!["10.2.0.1/24".parse().expect("a prefix")];
+        scenario.interfaces.push(third);
+    })
 }
 
 /// A router whose second link is down.

@@ -9,7 +9,7 @@ pub(super) fn sections() -> Vec<Section> {
 
 /// A datagram on its way out; the one that left is the first seen.
 fn sent(w: &World, packet: &Packet) -> Script {
-    send(packet.clone()).answer(seen::forwarded(packet).interface(1).source(w.out).any("ipv4.payload"))
+    send(packet.clone()).answer(seen::translated(packet, w.out).interface(1))
 }
 
 /// An error from the outside router about what left first.
@@ -87,7 +87,7 @@ fn validation() -> Section {
                         seen::time_exceeded(0)
                             .interface(0)
                             .destination(w.peer)
-                            .quotes_but_ttl(&optioned(w, words)),
+                            .quotes_translated(&optioned(w, words)),
                     )
             })
             .alias("idea/M05")
@@ -109,7 +109,7 @@ fn from_outside() -> Section {
                             .interface(0)
                             .source(w.next)
                             .destination(w.peer)
-                            .quotes_but_ttl(&w.passing()),
+                            .quotes_translated(&w.passing()),
                     )
             },
         )
@@ -120,7 +120,7 @@ fn from_outside() -> Section {
                 .react(about_first(w, |out| {
                     Packet::back_to(out, time_exceeded(TimeExceededCode::Transit).quote(&out.octets))
                 }))
-                .answer(seen::time_exceeded(0).interface(0).destination(w.peer).quotes_but_ttl(&query))
+                .answer(seen::time_exceeded(0).interface(0).destination(w.peer).quotes_translated(&query))
         })
         .alias("idea/M03"),
         case("quoted-segment-is-translated-back", ["rfc5508-4.2.1-2"], |w| {
@@ -130,7 +130,7 @@ fn from_outside() -> Section {
                 .react(about_first(w, |out| {
                     Packet::back_to(out, time_exceeded(TimeExceededCode::Transit).quote(&out.octets))
                 }))
-                .answer(seen::time_exceeded(0).interface(0).destination(w.peer).quotes_but_ttl(&syn))
+                .answer(seen::time_exceeded(0).interface(0).destination(w.peer).quotes_translated(&syn))
         })
         .alias("idea/M03"),
         case("fragmentation-needed-keeps-its-mtu", ["rfc5508-7.1.2-1"], |w| {
@@ -140,7 +140,7 @@ fn from_outside() -> Section {
                     Packet::back_to(out, fragmentation_needed(1300).quote(&out.octets))
                 }))
                 .answer(
-                    seen::unreachable(4).interface(0).mtu(1300).destination(w.peer).quotes_but_ttl(&large),
+                    seen::unreachable(4).interface(0).mtu(1300).destination(w.peer).quotes_translated(&large),
                 )
         })
         .alias("idea/M03"),
@@ -272,7 +272,7 @@ fn hairpin() -> Section {
                         .interface(0)
                         .source(public.into())
                         .destination(asker)
-                        .quotes_but_ttl(&asked),
+                        .quotes_translated(&asked),
                 )
         })
         .alias("idea/M01"),

@@ -122,8 +122,19 @@ fn sizes() -> Section {
         })
         .alias("idea/M12"),
         case("without-dont-fragment-it-is-cut", ["rfc5508-7.1.1-3"], move |w| {
-            let piece = seen::protocol(17).interface(1).source(w.out).identification(0x1234);
-            send(large(w)).answers([piece.clone(), piece])
+            let piece = seen::protocol(17).interface(1).source(w.out);
+            send(large(w)).answers([piece.clone(), piece]).law(
+                "fragments of one datagram",
+                Dimension::Frames,
+                |seen| {
+                    let ids: Vec<_> = seen.datagrams().map(Datagram::identification).collect();
+                    if ids.windows(2).all(|pair| pair[0] == pair[1]) {
+                        Ok(())
+                    } else {
+                        Err(format!("{ids:?}"))
+                    }
+                },
+            )
         }),
     ])
 }
