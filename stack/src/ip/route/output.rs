@@ -57,7 +57,7 @@ impl Router {
             }
         }
         if destination.is_unspecified() {
-            *way = self.route_to_self(source, now)?;
+            *way = self.route_to_self(source);
             return Ok(());
         }
         let is_everybody = address::is_limited_broadcast(destination);
@@ -107,14 +107,13 @@ impl Router {
         }
     }
 
-    /// 0.0.0.0 as a destination is this system.
-    fn route_to_self(&self, source: Ipv4Addr, now: Instant) -> Result<OutputRoute, RouteError> {
+    /// 0.0.0.0 as a destination is this system, under the address it sends from. No table is asked, so nothing that they
+    /// say of this address, or that was learned about it, counts.
+    fn route_to_self(&self, source: Ipv4Addr) -> OutputRoute {
         let own = if source.is_unspecified() { Ipv4Addr::LOCALHOST } else { source };
-        let mut found = Route::DELIVERY;
-        self.resolve(&self.lookup(own)?.ways.outward, own, now, &mut found);
-        self.turn_inward(&mut found);
-        found.kind = RouteKind::Local;
-        Ok(OutputRoute { route: found, source: own, destination: own })
+        let mut route = Route { disposition: Disposition::Output, ..Route::DELIVERY };
+        self.turn_inward(&mut route);
+        OutputRoute { route, source: own, destination: own }
     }
 
     /// What is for this system goes through the loopback interface.
@@ -183,5 +182,27 @@ impl Router {
         };
         self.classify(&mut route, destination);
         OutputRoute { route, source, destination }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Profile};
+
+    #[test]
+    fn what_was_learned_of_an_own_address_does_not_count_for_0_0_0_0() {
+        let config = Config::new(Profile::Linux);
+        let mut router = Router::new(&config, 1).unwrap();
+        let now = Instant::ZERO;
+        let to = |router: &Router, destination| {
+            let way = router.route_output(destination, Ipv4Addr::UNSPECIFIED, now).unwrap();
+            (way.destination, way.route.mtu(), way.route)
+        };
+        let (_, whole, route) = to(&router, Ipv4Addr::LOCALHOST);
+        assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, now));
+        assert_eq!(to(&router, Ipv4Addr::LOCALHOST).1, 600);
+        let (destination, mtu, route) = to(&router, Ipv4Addr::UNSPECIFIED);
+        assert_eq!((destination, mtu, route.kind), (Ipv4Addr::LOCALHOST, whole, RouteKind::Local));
     }
 }
