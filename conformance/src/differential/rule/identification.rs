@@ -17,14 +17,15 @@ pub const INFO: RuleInfo = RuleInfo {
     name: "ip-identification-hashed",
     applies_to: "identification of ICMP replies and errors that the DUT makes, under whatever address, of what its unconnected sockets send \
                  and, as a constant distance, of what its connected UDP and TCP sockets send",
-    demands: "fragments share an identification on one side where they do on the other; zero is no habit of one side",
+    demands: "fragments share an identification on one side where they do on the other; one side has no more zeros than chance brings \
+              once in 10^9 traces",
     clause: "RFC 6864 §4; spec/linux-ipv4-icmp.md §10.3",
 };
 
-/// A counter passes through zero once in 65 536 numbers; more often than once in this many is a habit.
-const NUMBERS_PER_ZERO: u64 = 8192;
-/// Zeros that a random start may bring.
-const FREE_ZEROS: u64 = 2;
+/// One number in so many is zero where numbers are drawn.
+const NUMBERS: f64 = 65_536.0;
+/// Logarithm of how seldom zeros must come by chance to be a habit: once in 10^9 traces.
+const HABIT: f64 = 20.7;
 
 /// Datagrams with the same flow draw from the same counter.
 type Flow = (Ipv4Addr, Ipv4Addr, u8);
@@ -57,7 +58,7 @@ impl Identification {
         let (a, b) = pair.u16(at);
         let fits = match source_of_number(context, pair.a, &pair.layout, [a, b]) {
             Source::Elsewhere => return,
-            Source::Hashed => self.renames(pair, a, b) && self.zeros_are_rare(a, b),
+            Source::Hashed => self.renames(pair, a, b) && self.zeros_are_rare(pair, a, b),
             Source::Connection => self.keeps_distance(pair, a, b),
         };
         if fits && a != b {
@@ -76,15 +77,17 @@ impl Identification {
         *self.forth.entry((flow, a)).or_insert(b) == b && *self.back.entry((flow, b)).or_insert(a) == a
     }
 
-    fn zeros_are_rare(&mut self, a: u16, b: u16) -> bool {
-        self.numbers += 1;
+    /// Whether zeros are not too many on either side; the fragments of a datagram have one number.
+    fn zeros_are_rare(&mut self, pair: &FramePair<'_>, a: u16, b: u16) -> bool {
+        let is_drawn = pair.layout.fragment_offset(pair.a) == 0;
+        self.numbers += u64::from(is_drawn);
         let side = match (a, b) {
             (0, 1..) => 0,
             (1.., 0) => 1,
             _ => return true,
         };
-        self.zeros[side] += 1;
-        self.zeros[side] <= FREE_ZEROS + self.numbers / NUMBERS_PER_ZERO
+        self.zeros[side] += u64::from(is_drawn);
+        !is_habit(self.zeros[side], self.numbers)
     }
 
     fn keeps_distance(&mut self, pair: &FramePair<'_>, a: u16, b: u16) -> bool {
@@ -93,6 +96,12 @@ impl Identification {
         let distance = b.wrapping_sub(a);
         *self.distances.entry((flow(pair), [p0, p1, p2, p3])).or_insert(distance) == distance
     }
+}
+
+/// Whether so many zeros among so many drawn numbers are no chance, by Chernoff's bound on the tail of Poisson's law.
+fn is_habit(zeros: u64, numbers: u64) -> bool {
+    let (zeros, expected) = (zeros as f64, numbers.max(1) as f64 / NUMBERS);
+    zeros > expected && zeros * ((zeros / expected).ln() - 1.0) + expected > HABIT
 }
 
 fn flow(pair: &FramePair<'_>) -> Flow {
@@ -122,8 +131,9 @@ pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
 fn source_of_number(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> Source {
     if !context.is_local(layout.source(frame)) {
         // Without an address of its own, or on behalf of one that it translates, a stack sends errors from others.
-        let is_own_error = !layout.dont_fragment(frame) && quotes_stimulus(context, frame, layout);
-        return if is_own_error { Source::Hashed } else { Source::Elsewhere };
+        let is_own = !layout.dont_fragment(frame)
+            && (quotes_stimulus(context, frame, layout) || replies_to_stimulus(context, frame, layout));
+        return if is_own { Source::Hashed } else { Source::Elsewhere };
     }
     match (&context.step.action, layout.protocol(frame)) {
         (Action::Socket { socket, action }, _) => of_socket(context, *socket, action),
@@ -168,23 +178,57 @@ fn quotes_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool
     named(frame, &quote) == named(stimulus, &arrived)
 }
 
+/// Whether a translator answers the query that was just handed in under the address that the query was sent to: nothing
+/// that is forwarded turns round, nor becomes a reply on the way.
+fn replies_to_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool {
+    let Some((stimulus, arrived)) = context.stimulus.filter(|_| context.scenario.role == Role::Nat) else {
+        return false;
+    };
+    let is_reply = match (arrived.icmp_type(stimulus), layout.icmp_type(frame)) {
+        (Some(asked), Some(sent)) => query_of(sent) == Some(asked),
+        // The last fragment of a query may be the one that causes the reply, and that may be cut.
+        (None, Some(sent)) => query_of(sent).is_some(),
+        (asked, None) => asked.is_none_or(|asked| matches!(asked, 8 | 13 | 42)),
+    };
+    is_reply && turns_round((stimulus, &arrived), (frame, layout))
+}
+
+/// Whether `sent` is ICMP and goes the way back that `arrived` came, which is ICMP as well.
+fn turns_round(arrived: (&[u8], &Layout), sent: (&[u8], &Layout)) -> bool {
+    let ends = |(octets, layout): (&[u8], &Layout)| (layout.source(octets), layout.destination(octets));
+    let (from, to) = ends(arrived);
+    arrived.1.protocol(arrived.0) == protocol::ICMP
+        && sent.1.protocol(sent.0) == protocol::ICMP
+        && ends(sent) == (to, from)
+}
+
+/// The type that a reply of type `sent` answers.
+const fn query_of(sent: u8) -> Option<u8> {
+    match sent {
+        0 => Some(8),
+        14 => Some(13),
+        43 => Some(42),
+        _ => None,
+    }
+}
+
 /// Whether an ICMP message from a local address was made by the DUT and not forwarded under a translated address.
 fn is_made_here(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> bool {
     let Some((stimulus, arrived)) = context.stimulus else { return true };
     let Some(sent) = layout.icmp_type(frame) else {
         // A later fragment: its first one was judged by its type, this one can only be told by its number.
-        return context.scenario.role != Role::Nat || !numbers.contains(&arrived.identification(stimulus));
+        return context.scenario.role != Role::Nat
+            || turns_round((stimulus, &arrived), (frame, layout))
+            || !numbers.contains(&arrived.identification(stimulus));
     };
     let request = match sent {
-        0 => 8,
-        14 => 13,
-        43 => 42,
+        0 | 14 | 43 => query_of(sent),
         // Errors are never about errors (RFC 1122 §3.2.2), so one that answers an error was forwarded.
         3 | 5 | 11 | 12 => return arrived.icmp_type(stimulus) != Some(sent),
         _ => return false,
     };
     // The last fragment of a request may be the one that causes the reply.
-    arrived.icmp_type(stimulus).is_none_or(|kind| kind == request)
+    arrived.icmp_type(stimulus).is_none_or(|kind| Some(kind) == request)
 }
 
 #[cfg(test)]
@@ -192,6 +236,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::tests_support::{World, identified, with_checksum};
+    use crate::model::Role;
 
     const REPLY: &[u8] = &[0, 0, 0, 0, 0, 1, 0, 1];
     const ECHO: &[u8] = &[8, 0, 0, 0, 0, 1, 0, 1];
@@ -237,6 +282,26 @@ mod tests {
         assert_eq!(agreed, 2);
     }
 
+    #[test]
+    fn fragments_of_one_datagram_are_one_zero() {
+        let mut world = World::default();
+        let fragment = |id, flags| identified(1, id, flags, REPLY);
+        assert!(
+            (0..9).all(|offset| world.equal(&fragment(7, 0x2000 + offset), &fragment(0, 0x2000 + offset)))
+        );
+    }
+
+    #[rstest]
+    #[case::first_number(1, 1, false)]
+    #[case::two_of_two(2, 2, false)]
+    #[case::three_of_ten(3, 10, true)]
+    #[case::some_in_a_long_trace(5, 8192, false)]
+    #[case::many_in_a_long_trace(8, 8192, true)]
+    #[case::as_many_as_expected(20, 20 * 65_536, false)]
+    fn habits(#[case] zeros: u64, #[case] numbers: u64, #[case] expected: bool) {
+        assert_eq!(super::is_habit(zeros, numbers), expected);
+    }
+
     /// Linux without any address answers from 192.0.0.8, and NAT has it answer from addresses of others.
     #[rstest]
     #[case::about_the_stimulus(3, true)]
@@ -250,6 +315,33 @@ mod tests {
             with_checksum(frame)
         };
         assert_eq!(World::default().equal(&error(7), &error(8)), equal, "the stimulus has identification 3");
+    }
+
+    /// NAT has a system answer queries under the addresses they were sent to.
+    #[rstest]
+    #[case::echo(8, 0, [10, 0, 0, 77], true)]
+    #[case::timestamp(13, 14, [10, 0, 0, 77], true)]
+    #[case::reply_to_another_query(13, 0, [10, 0, 0, 77], false)]
+    #[case::request_turned_round(8, 8, [10, 0, 0, 77], false)]
+    #[case::from_another_address(8, 0, [10, 0, 0, 78], false)]
+    fn replies_from_addresses_of_others(
+        #[case] asked: u8,
+        #[case] sent: u8,
+        #[case] source: [u8; 4],
+        #[case] equal: bool,
+    ) {
+        let addressed = |icmp_type, id, source: [u8; 4], destination: [u8; 4]| {
+            let mut frame = identified(1, id, 0, &[icmp_type, 0, 0, 0, 0, 1, 0, 1]);
+            frame[12..16].copy_from_slice(&source);
+            frame[16..20].copy_from_slice(&destination);
+            with_checksum(frame)
+        };
+        let query = addressed(asked, 3, [10, 0, 0, 2], [10, 0, 0, 77]);
+        let reply = |id| addressed(sent, id, source, [10, 0, 0, 2]);
+        let mut translator = World::default().with_role(Role::Nat).with_stimulus(query.clone());
+        assert_eq!(translator.equal(&reply(7), &reply(8)), equal);
+        let mut router = World::default().with_role(Role::Router).with_stimulus(query);
+        assert!(!router.equal(&reply(7), &reply(8)), "only a translator answers for others");
     }
 
     #[test]
