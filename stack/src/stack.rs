@@ -31,7 +31,7 @@ use crate::transport::Membership;
 
 /// How long the stack has been up at the caller's instant 0. Records that start "a minute ago" need a past; whole
 /// jiffies keep the phase of the caller's clock.
-const UPTIME: Duration = Duration::from_secs(3600);
+pub(crate) const UPTIME: Duration = Duration::from_secs(3600);
 /// Buffers kept for reuse.
 const MAX_SPARE_BUFFERS: usize = 16;
 /// Buffers beyond this are not kept.
@@ -91,6 +91,10 @@ pub struct Stack {
     pub(crate) backlog: VecDeque<Packet>,
     /// Now, by the stack's own clock: [`UPTIME`] ahead of the caller's.
     pub(crate) now: Instant,
+    /// How often rate limits have looked at the clock.
+    pub(crate) looks: u64,
+    /// Moves the clock before the look with this number.
+    pub(crate) tick: Option<(u64, Instant)>,
     /// Milliseconds since midnight UTC.
     pub(crate) midnight_ms: u32,
     spare: Vec<Vec<u8>>,
@@ -118,6 +122,8 @@ impl Stack {
             memberships: Vec::new(),
             backlog: VecDeque::new(),
             now: Instant::ZERO + UPTIME,
+            looks: 0,
+            tick: None,
             midnight_ms: 0,
             spare: Vec::new(),
             random,

@@ -14,10 +14,7 @@ pub use usage::Usage;
 use crate::model::LedgerNote;
 
 /// The files that are built in, by name.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("deviations/sctp.toml", include_str!("../../deviations/sctp.toml")),
-    ("deviations/timestamp.toml", include_str!("../../deviations/timestamp.toml")),
-];
+const BUILT_IN: &[(&str, &str)] = &[("deviations/sctp.toml", include_str!("../../deviations/sctp.toml"))];
 
 /// The entries that hold for two DUTs.
 #[derive(Clone, Debug, Default)]

@@ -100,6 +100,9 @@ departures! {
     timestamp_request_is_whole, "RFC 792 \"Timestamp or Timestamp Reply Message\"",
         "a timestamp request has 20 octets",
         "12 octets suffice and more are ignored";
+    cut_timestamp_reply_keeps_times, "RFC 792 \"Timestamp or Timestamp Reply Message\"",
+        "the fragments of a timestamp reply carry its times",
+        "behind the cut stand octets of the request's header, and the checksum covers both";
     reply_code_is_zero, "RFC 792 \"Echo or Echo Reply Message\"",
         "the code of an echo reply is 0",
         "it is that of the request";

@@ -9,7 +9,8 @@ use crate::counters::Counter;
 use crate::interface::InterfaceId;
 use crate::ip::route::OutputRoute;
 use crate::outcome::Withheld;
-use crate::stack::Stack;
+use crate::stack::{Stack, UPTIME};
+use crate::time::Instant;
 use crate::wire::IcmpType;
 
 /// Whether a message is subject to the limits.
@@ -36,9 +37,10 @@ impl Stack {
             burst: i32::try_from(sysctls.icmp_msgs_burst).unwrap_or(i32::MAX),
             refills_early: self.config.departures.global_bucket_refills,
         };
+        let now = self.look_at_clock();
         let allowed = match &mut self.followed_credit {
-            Some(followed) => followed.decide(self.now, &rate),
-            None => self.global_bucket.allows(self.now, &rate),
+            Some(followed) => followed.decide(now, &rate),
+            None => self.global_bucket.allows(now, &rate),
         };
         if allowed {
             return Ok(Limited::Yes);
@@ -67,7 +69,8 @@ impl Stack {
         }
         if way.route.outgoing != InterfaceId::LOOPBACK {
             let pace = limit::jiffies_from_milliseconds(self.config.sysctls.icmp_ratelimit);
-            if !self.peers.allow_error(self.now, way.destination, pace) {
+            let now = self.look_at_clock();
+            if !self.peers.allow_error(now, way.destination, pace) {
                 self.counters.bump(Counter::IcmpOutRateLimitHost);
                 return Err(Withheld::HostLimit);
             }
@@ -90,7 +93,8 @@ impl Stack {
             cost: u64::try_from(sysctls.route_error_cost).unwrap_or(0),
             burst: u64::try_from(sysctls.route_error_burst).unwrap_or(0),
         };
-        self.peers.allow_error_route(self.now, source, &rate)
+        let now = self.look_at_clock();
+        self.peers.allow_error_route(now, source, &rate)
     }
 
     /// Whether `source` is to be told of a better gateway now.
@@ -101,6 +105,36 @@ impl Stack {
             number: u8::try_from(sysctls.route_redirect_number).unwrap_or(u8::MAX),
             silence: u64::try_from(sysctls.route_redirect_silence).unwrap_or(0),
         };
-        self.peers.redirect_is_due(self.now, source, &rate)
+        let now = self.look_at_clock();
+        self.peers.redirect_is_due(now, source, &rate)
+    }
+
+    /// A redirect to `source` went out, or another rule forbade it.
+    pub(crate) fn redirect_sent(&mut self, source: Ipv4Addr) {
+        let now = self.look_at_clock();
+        self.peers.redirect_sent(now, source);
+    }
+
+    /// How often limits have looked at the clock since [`Stack::new`].
+    pub const fn looks_at_clock(&self) -> u64 {
+        self.looks
+    }
+
+    /// Has the clock move to `later` in the midst of a call, before limits look at it for the time with this number,
+    /// counted from 0: another stack may see its clock tick while it is at work. `None` takes that back.
+    pub fn tick_before_look(&mut self, tick: Option<(u64, Instant)>) {
+        self.tick = tick.map(|(look, later)| (look, later + UPTIME));
+    }
+
+    /// What time it is to a limit.
+    #[inline]
+    fn look_at_clock(&mut self) -> Instant {
+        if let Some((look, later)) = self.tick
+            && look <= self.looks
+        {
+            self.now = self.now.max(later);
+        }
+        self.looks += 1;
+        self.now
     }
 }

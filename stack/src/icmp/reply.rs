@@ -18,6 +18,10 @@ use crate::wire::{Protocol, Sum};
 
 /// Type of an echo reply, under which Linux counts every reply.
 const ECHO_REPLY: u8 = 0;
+/// Type of a timestamp reply.
+const TIMESTAMP_REPLY: u8 = 14;
+/// Octets of an ICMP header.
+const ICMP_HEADER_LEN: usize = 8;
 
 /// Type of an extended echo reply.
 pub(super) const EXTENDED_ECHO_REPLY: u8 = 43;
@@ -80,6 +84,9 @@ impl Stack {
         };
         let mut packet = self.make_packet(&way, &choice, &options, 8 + reply.body.len());
         append_summed(&mut packet, reply.header, reply.body, reply.body_sum);
+        if icmp_type == TIMESTAMP_REPLY && !self.config.departures.cut_timestamp_reply_keeps_times {
+            lose_times_behind_cut(&mut packet, query, way.route.mtu());
+        }
         let counted = if self.config.departures.error_type_is_counted { icmp_type } else { ECHO_REPLY };
         self.count_icmp_out(counted);
         self.log(sink, "reply", "RFC 1122 §3.2.2", || Detail::Icmp { icmp_type, code });
@@ -122,6 +129,31 @@ fn exceeds_send_buffer(mtu: u32, header_len: usize, message_len: usize) -> bool 
     let room = mtu.saturating_sub(header_len) & !7;
     let pieces = message_len.div_ceil(room.max(1));
     pieces.saturating_sub(1) * tun_truesize(header_len + room) > SEND_BUFFER
+}
+
+/// Puts what stands before the data of `query` in place of what of a timestamp reply does not fit into its first fragment
+/// of at most `mtu` octets; the checksum goes on to cover the times as well.
+///
+/// Linux takes all of this reply for a header, which goes into the first fragment however little that holds, and fills the
+/// next one from before the beginning of the data.
+fn lose_times_behind_cut(reply: &mut Packet, query: &Packet, mtu: u32) {
+    let mtu = usize::try_from(mtu).unwrap_or(usize::MAX);
+    if reply.octets.len() <= mtu {
+        return;
+    }
+    let header_len = reply.header_len();
+    let cut = header_len + (mtu.saturating_sub(header_len) & !7);
+    let data = query.header_len() + ICMP_HEADER_LEN;
+    let Some((_, lost)) = reply.octets.split_at_mut_checked(cut) else { return };
+    let Some(before) = data.checked_sub(lost.len()).and_then(|from| query.octets.get(from..data)) else {
+        return;
+    };
+    lost.copy_from_slice(before);
+    let covered = Sum::of(before);
+    if let Some(field) = reply.octets.get_mut(header_len + 2..header_len + 4) {
+        let others = Sum::of(field).rest_of_intact();
+        field.copy_from_slice(&(others + covered).checksum().to_be_bytes());
+    }
 }
 
 /// Appends an ICMP message with its checksum to a packet that has only a header.

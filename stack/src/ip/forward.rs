@@ -97,7 +97,7 @@ impl Stack {
         if let Err(rule) = self.send_error(packet, Notice::redirect(gateway), sink) {
             self.log(sink, rule.name(), rule.clause(), || Detail::Address(gateway));
         }
-        self.peers.redirect_sent(self.now, packet.source());
+        self.redirect_sent(packet.source());
     }
 
     /// Completes the options: addresses of the outgoing interface, the next hop of a source route.

@@ -326,13 +326,62 @@ fn the_limit_of_all_messages_refills_while_credit_is_left() {
 #[test]
 fn every_knob_has_a_case() {
     let cases = cases();
-    let elsewhere = ["atomic_identification_is_free", "error_route_is_charged_once", "global_bucket_refills"];
+    let elsewhere = [
+        "atomic_identification_is_free",
+        "cut_timestamp_reply_keeps_times",
+        "error_route_is_charged_once",
+        "global_bucket_refills",
+    ];
     for departure in DEPARTURES {
         let has_case =
             cases.iter().any(|case| case.knob == departure.name) || elsewhere.contains(&departure.name);
         let has_case = has_case || gateway::KNOBS.contains(&departure.name);
         assert!(has_case, "{}", departure.name);
     }
+}
+
+/// Keeps what leaves.
+#[derive(Default)]
+struct Frames(Vec<Vec<u8>>);
+
+impl Sink for Frames {
+    fn transmit(&mut self, _: InterfaceId, _: LinkDestination, datagram: &[u8]) {
+        self.0.push(datagram.to_vec());
+    }
+}
+
+/// The reply to a timestamp request with 40 octets of options, which an MTU of 68 cuts behind every 8 octets: what is
+/// behind the first cut, and whether the checksum is that of what was sent.
+fn cut_timestamp_reply(departures: Departures) -> (Vec<u8>, bool) {
+    let mut config = world(&[]);
+    config.departures = departures;
+    config.interfaces[0].mtu = 68;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let mut full = vec![0; 40];
+    full[..3].copy_from_slice(&[7, 39, 40]);
+    full[37..].copy_from_slice(&[0xab, 0xcd, 1]);
+    let request = from(PEER).options(full).carry(timestamp_request()).build();
+    let mut sent = Frames::default();
+    let _ = stack.receive(
+        Instant::ZERO,
+        0x0102_0304,
+        InterfaceId::configured(0),
+        LinkClass::Host,
+        &request,
+        &mut sent,
+    );
+    let message: Vec<u8> = sent.0.iter().flat_map(|fragment| &fragment[60..]).copied().collect();
+    assert_eq!((sent.0.len(), message.len()), (3, 20));
+    (message[8..].to_vec(), netassay_stack::wire::checksum::is_intact(&message))
+}
+
+#[test]
+fn a_cut_timestamp_reply_goes_on_with_the_header_of_the_request() {
+    let mut knob = Departures::LINUX;
+    knob.cut_timestamp_reply_keeps_times = true;
+    assert_eq!(cut_timestamp_reply(knob), (vec![0, 0, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4], true));
+    let (behind, is_intact) = cut_timestamp_reply(Departures::LINUX);
+    assert_eq!((&behind[..6], is_intact), (&[0, 0xab, 0xcd, 1, 13, 0][..], false));
 }
 
 #[test]

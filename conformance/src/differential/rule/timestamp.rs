@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
-use crate::differential::layout::{Layout, options};
+use crate::differential::layout::{Layout, OptionAt, options};
 
 /// What `netassay list rules` says.
 pub const INFO: RuleInfo = RuleInfo {
     name: "timestamp-within-bound",
     applies_to: "receive and transmit time of ICMP timestamp replies; times in the IP timestamp option, quoted headers \
-                 included",
+                 included; checksums over such times that were cut off",
     demands: "both are standard times, apart by no more than the step took plus 10 ms; after a later fragment, than any \
               step of the trace took",
     clause: "RFC 792 \"Timestamp or Timestamp Reply Message\"; RFC 791 §3.1 \"Internet Timestamp\"",
@@ -42,6 +42,42 @@ pub fn apply(context: &Context<'_>, longest: Duration, pair: &mut FramePair<'_>)
             pair.mask(at..at + 4, sum);
         }
     }
+    hidden_times(bound, pair);
+}
+
+/// Masks a checksum that covers times which are not in the frame, if it differs by what such times may: the header of a
+/// reassembled datagram, summed up anew after its options were stamped, in a quote that ends within it; and the first
+/// fragment of a timestamp reply, which Linux sums up as a whole and sends in part.
+fn hidden_times(bound: u32, pair: &mut FramePair<'_>) {
+    let (frame, layout, message) = (&*pair.a, pair.layout, pair.layout.payload());
+    let covered = Covered::new(message, message + 2);
+    let is_option = |option: OptionAt| option.kind == TIMESTAMP_OPTION;
+    let is_cut_reply =
+        layout.icmp_type(frame) == Some(14) && layout.more_fragments(frame) && layout.end < message + 20;
+    // Both times are one, and only a sum stands for them.
+    if is_cut_reply && differs_by_time(pair, covered.at, bound, 2) {
+        return pair.take_out(covered.at..covered.at + 2);
+    }
+    // An error has the options of what it is about.
+    if let Some(quote) = layout.quote_start(frame).filter(|quote| quote.payload() > layout.end)
+        && options(frame, &layout).any(is_option)
+        && differs_by_time(pair, quote.ip + 10, bound, 1)
+    {
+        pair.mask(quote.ip + 10..quote.ip + 12, covered);
+    }
+}
+
+/// Whether the checksums at `at` differ by `times` times as many milliseconds as `bound` at most, whichever octet of a word
+/// the times end in.
+fn differs_by_time(pair: &FramePair<'_>, at: usize, bound: u32, times: u32) -> bool {
+    const ONES: u32 = 0xffff;
+    let (a, b) = pair.u16(at);
+    let apart = (u32::from(a) + ONES - u32::from(b)) % ONES;
+    let swapped = u32::from((apart as u16).swap_bytes());
+    [apart, swapped].into_iter().any(|apart| {
+        let least = apart.min(ONES - apart);
+        least != 0 && least % times == 0 && least / times <= bound
+    })
 }
 
 /// Masks all times of one frame.
@@ -70,10 +106,12 @@ impl Times {
                 times.add(message + 16, sum);
             }
             // The checksum of a quoted header is stale when the options were updated (spec/linux-ipv4-icmp.md §3.2), so
-            // it is compared as it stands.
+            // it is compared as it stands; that of what was reassembled was made anew.
             Some(_) => {
                 if let Some(quote) = layout.quote_start(frame) {
-                    times.in_options(frame, &quote, sum);
+                    let is_fresh = frame.get(quote.header()).is_some_and(checksum::is_intact);
+                    let own = Covered::new(quote.ip, quote.ip + 10);
+                    times.in_options(frame, &quote, if is_fresh { own } else { sum });
                 }
             }
             None => {}
@@ -115,7 +153,7 @@ impl Times {
 mod tests {
     use rstest::rstest;
 
-    use super::super::tests_support::{World, icmp, with_options};
+    use super::super::tests_support::{World, icmp, with_checksum, with_options};
 
     fn reply(time: u32) -> Vec<u8> {
         let mut message = vec![14, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 9];
@@ -156,6 +194,52 @@ mod tests {
         };
         assert!(World::default().equal(&error(1000), &error(1001)));
         assert!(!World::default().equal(&error(1000), &error(9000)));
+    }
+
+    /// Port Unreachable about a datagram with a time, of whose header and payload `quoted` octets are quoted.
+    fn about_stamped(time: u32, quoted: usize, is_fresh: bool) -> Vec<u8> {
+        let mut options = vec![68, 8, 9, 0];
+        options.extend(time.to_be_bytes());
+        let mut quote = with_options(&options, &[0; 8]);
+        if !is_fresh {
+            quote[10..12].fill(7);
+        }
+        let message = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &quote[..quoted]].concat();
+        let plain = icmp(&message);
+        with_options(&[68, 8, 9, 0, 0, 0, 0, 0], &plain[20..])
+    }
+
+    #[rstest]
+    #[case::stale(36, false, 1001, true)]
+    #[case::made_anew(36, true, 1001, true)]
+    #[case::made_anew_and_the_time_is_cut_off(24, true, 1001, true)]
+    #[case::far(24, true, 1100, false)]
+    fn a_quoted_header(
+        #[case] quoted: usize,
+        #[case] is_fresh: bool,
+        #[case] other: u32,
+        #[case] equal: bool,
+    ) {
+        let (a, b) = (about_stamped(1000, quoted, is_fresh), about_stamped(other, quoted, is_fresh));
+        assert_eq!(World::default().equal(&a, &b), equal);
+    }
+
+    #[test]
+    fn a_quoted_checksum_is_fresh_on_both_sides_or_on_none() {
+        assert!(!World::default().equal(&about_stamped(1000, 36, true), &about_stamped(1001, 36, false)));
+    }
+
+    #[rstest]
+    #[case::near(1001, true)]
+    #[case::far(1100, false)]
+    fn times_behind_the_cut_of_a_reply(#[case] other: u32, #[case] equal: bool) {
+        let first = |time: u32| {
+            let whole = reply(time);
+            let mut frame = whole[..28].to_vec();
+            (frame[3], frame[6]) = (28, 0x20);
+            with_checksum(frame)
+        };
+        assert_eq!(World::default().equal(&first(1000), &first(other)), equal);
     }
 
     #[rstest]

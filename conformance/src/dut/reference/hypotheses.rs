@@ -2,9 +2,14 @@
 //!
 //! A kernel draws the price of an ICMP error at random, and it may see its clock tick between taking a packet in and
 //! looking at the time. The random credit is followed inside the stack
-//! ([`netassay_stack::icmp::limit::PossibleCredit`]). When the clock ticked within a step, the step is taken both before
-//! and after the tick; of the states that come of it, those stay whose limits decided as the other DUT did, and go on side
-//! by side until they are alike or a later step tells them apart. What none of them does is a difference.
+//! ([`netassay_stack::icmp::limit::PossibleCredit`]). When the clock ticked within a step, the step is taken before and
+//! after the tick and with the tick between any two looks that limits take at the clock; of the states that come of it,
+//! those stay whose limits decided as the other DUT did, and go on side by side until they are alike or a later step tells
+//! them apart. What none of them does is a difference.
+
+use std::time::Duration;
+
+use netassay_stack::time::{Instant, MICROS_PER_JIFFY};
 
 use super::World;
 use crate::dut::reference::{ReferenceDut, settle};
@@ -13,6 +18,11 @@ use crate::model::{Counters, Observation, Step};
 
 /// How many states are followed besides the first one. More come about only if many ticks fall into few packets.
 const MOST_OTHERS: usize = 7;
+
+/// Moments between the first and the last that are tried where the clock ticked more than once.
+const MOST_BETWEEN: usize = 4;
+/// Looks at the clock in one step between which a tick is tried.
+const MOST_LOOKS: usize = 8;
 
 /// The counters that limits move: messages sent, and those withheld by either limit.
 const TOLD: [netassay_stack::counters::Counter; 3] = [
@@ -53,11 +63,10 @@ impl ReferenceDut {
         }
         let mut all = Vec::new();
         for world in std::iter::once(world).chain(std::mem::take(&mut self.others)) {
-            let twin = (lead.until > clock.monotonic).then(|| world.clone());
-            all.push(self.taken(world, step, clock, lead)?);
-            if let Some(twin) = twin {
-                let later = Clock { monotonic: lead.until, ..clock };
-                all.push(self.taken(twin, step, later, lead)?);
+            if lead.until <= clock.monotonic {
+                all.push(self.taken(world, step, clock, lead)?);
+            } else {
+                self.taken_around_tick(&world, step, clock, lead, &mut all)?;
             }
         }
         // The first one that agrees; if none does, what the state believed so far comes to at the earlier moment.
@@ -80,18 +89,53 @@ impl ReferenceDut {
         Ok(())
     }
 
+    /// Takes the step in `world` at each moment that the other DUT may have looked at its clock.
+    fn taken_around_tick(
+        &self,
+        world: &World,
+        step: &Step,
+        clock: Clock,
+        lead: &Lead,
+        all: &mut Vec<Taken>,
+    ) -> Result<(), DutError> {
+        let before = self.taken(world.clone(), step, clock, lead)?;
+        let (from, to) = (world.stack.looks_at_clock(), before.world.stack.looks_at_clock());
+        all.push(before);
+        all.push(self.taken(world.clone(), step, Clock { monotonic: lead.until, ..clock }, lead)?);
+        if from == to {
+            return Ok(());
+        }
+        let later = instant(lead.until);
+        for look in (from + 1..to).take(MOST_LOOKS) {
+            let mut world = world.clone();
+            world.stack.tick_before_look(Some((look, later)));
+            all.push(self.taken(world, step, clock, lead)?);
+        }
+        let ticks = instant(lead.until).jiffies() - instant(clock.monotonic).jiffies();
+        for tick in (1..u32::try_from(ticks).unwrap_or(u32::MAX)).take(MOST_BETWEEN) {
+            let monotonic = clock.monotonic + tick * Duration::from_micros(MICROS_PER_JIFFY);
+            all.push(self.taken(world.clone(), step, Clock { monotonic, ..clock }, lead)?);
+        }
+        Ok(())
+    }
+
     fn taken(&self, mut world: World, step: &Step, clock: Clock, lead: &Lead) -> Result<Taken, DutError> {
         let before = TOLD.map(|counter| world.stack.counters().value(counter));
         world.stack.follow_credit(refusals(&lead.moved));
         let (mut observation, mut decisions) = (Observation::default(), Vec::new());
         let log = self.explains.then_some(&mut decisions);
         let refused = world.step(step, clock, &mut observation, log)?;
+        world.stack.tick_before_look(None);
         let agrees = TOLD.iter().zip(before).all(|(counter, before)| {
             let moved = world.stack.counters().value(*counter) - before;
             i64::try_from(moved) == Ok(lead.moved.slots()[*counter as usize])
         });
         Ok(Taken { world, observation, refused, decisions, agrees })
     }
+}
+
+fn instant(monotonic: Duration) -> Instant {
+    Instant::from_micros(u64::try_from(monotonic.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// How many messages the limit of all messages refused.
@@ -102,7 +146,7 @@ fn refusals(moved: &Counters) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::ops::Range;
 
     use netassay_stack::config::Profile;
     use rstest::rstest;
@@ -115,6 +159,10 @@ mod tests {
 
     /// A datagram for a protocol that nobody has, which earns an error.
     fn offender() -> Step {
+        to([10, 0, 0, 1])
+    }
+
+    fn to(destination: [u8; 4]) -> Step {
         let draft = Draft {
             tos: 0,
             identification: 1,
@@ -122,7 +170,7 @@ mod tests {
             ttl: 64,
             protocol: 253,
             source: [10, 0, 0, 2].into(),
-            destination: [10, 0, 0, 1].into(),
+            destination: destination.into(),
             options: Vec::new(),
             payload: vec![0; 8],
         };
@@ -137,12 +185,19 @@ mod tests {
     /// Takes the offender between two moments, the other DUT having sent or withheld its error; tells whether an error
     /// came of it.
     fn sends(dut: &mut ReferenceDut, from_ms: u64, until_ms: u64, other_sent: bool) -> bool {
+        let moved = if other_sent { "Icmp.OutMsgs" } else { "Icmp.OutRateLimitHost" };
+        answers(dut, &offender(), from_ms..until_ms, &[moved])
+    }
+
+    /// The same with any step, after which these counters of the other DUT moved.
+    fn answers(dut: &mut ReferenceDut, step: &Step, within_ms: Range<u64>, counted: &[&str]) -> bool {
         let mut moved = Counters::new();
-        let name = if other_sent { "Icmp.OutMsgs" } else { "Icmp.OutRateLimitHost" };
-        moved.add(CounterId::by_name(name).unwrap(), 1);
-        dut.heed(&Lead { until: at(until_ms).monotonic, moved });
+        for name in counted {
+            moved.add(CounterId::by_name(name).unwrap(), 1);
+        }
+        dut.heed(&Lead { until: at(within_ms.end).monotonic, moved });
         let mut seen = Observation::default();
-        dut.step(&offender(), at(from_ms), &mut seen).unwrap();
+        dut.step(step, at(within_ms.start), &mut seen).unwrap();
         !seen.frames.is_empty()
     }
 
@@ -167,6 +222,19 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(sends(&mut exhausted(), from_ms, until_ms, other_sent), expected);
+    }
+
+    /// Without a pace for the destination, a tick between its look at the clock and that of the error route leaves the
+    /// record empty.
+    #[rstest]
+    #[case::no_tick(0..0, true)]
+    #[case::a_tick_between_two_looks(0..4, false)]
+    fn a_tick_between_two_looks_of_one_step(#[case] first_ms: Range<u64>, #[case] expected: bool) {
+        let mut dut = ReferenceDut::new(Profile::Linux);
+        dut.open(&Generated::plain(Role::Router, Limits::Open)).unwrap();
+        let (offender, end) = (to([30, 1, 0, 1]), first_ms.end);
+        assert!(answers(&mut dut, &offender, first_ms, &["Icmp.OutMsgs"]));
+        assert_eq!(answers(&mut dut, &offender, end..end, &[]), expected);
     }
 
     #[test]
