@@ -232,6 +232,7 @@ struct Lanes<'s> {
 
 struct Worker {
     orders: Sender<usize>,
+    thread: thread::JoinHandle<()>,
     queue: usize,
     /// What it plays, since when, and until when it must have done so.
     busy: Option<(usize, Instant, Instant)>,
@@ -259,8 +260,8 @@ impl<'s> Lanes<'s> {
         let (orders, inbox) = channel();
         let (make, profile) = (Arc::clone(&self.suite.make), self.suite.profile);
         let (cases, reporter) = (self.cases.clone(), self.reporter.clone());
-        thread::spawn(move || work(number, &make, profile, &cases, &inbox, &reporter));
-        Worker { orders, queue, busy: None }
+        let thread = thread::spawn(move || work(number, &make, profile, &cases, &inbox, &reporter));
+        Worker { orders, thread, queue, busy: None }
     }
 
     /// Gives a worker its next case.
@@ -275,7 +276,7 @@ impl<'s> Lanes<'s> {
     }
 
     /// Waits for all workers; one that does not come back in time is given up and replaced.
-    fn drain(&mut self, mut done: impl FnMut(usize, Option<Played>, Duration)) {
+    fn drain(mut self, mut done: impl FnMut(usize, Option<Played>, Duration)) {
         while let Some(deadline) = self.workers.iter().filter_map(|it| it.busy).map(|busy| busy.2).min() {
             match self.reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok((number, case, played, elapsed)) => {
@@ -289,6 +290,11 @@ impl<'s> Lanes<'s> {
                 Err(RecvTimeoutError::Timeout) => self.give_up_late(&mut done),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+        // Those that were given up are replaced by now, so that all who are left have nothing to do but end their DUTs.
+        for Worker { orders, thread, .. } in self.workers {
+            drop(orders);
+            let _ = thread.join();
         }
     }
 

@@ -51,7 +51,19 @@ pub(in crate::dut) type Launch = Box<dyn FnMut() -> Result<Connection, DutError>
 /// A running program and the way to it, which is closed first, so that the program ends by itself.
 pub(in crate::dut) struct Connection {
     pub(in crate::dut) transport: Box<dyn Transport + Send>,
-    pub(in crate::dut) program: Program,
+    pub(in crate::dut) program: Box<dyn Ending + Send>,
+}
+
+/// Whoever is at the other end.
+pub(in crate::dut) trait Ending {
+    /// Has it end, now that nobody talks to it any more, and tells how it ended and what it said last.
+    fn end(&mut self) -> String;
+}
+
+impl Ending for Program {
+    fn end(&mut self) -> String {
+        Self::end(self)
+    }
 }
 
 impl ExecDut {
@@ -258,7 +270,7 @@ pub(in crate::dut) fn launch(mut command: Command, budget: Duration) -> Result<C
         what: "starting a program".to_owned(),
         why: error.to_string(),
     })?;
-    Ok(Connection { program, transport })
+    Ok(Connection { program: Box::new(program), transport })
 }
 
 impl Dut for ExecDut {

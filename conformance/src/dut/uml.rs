@@ -1,23 +1,27 @@
 //! Another Linux kernel as a DUT: User-mode Linux, with this same program as the first process inside.
 //!
 //! Debian's package `user-mode-linux` is a kernel that runs as a process. It boots on the file system of the machine,
-//! which it only reads, and this program inside serves the kernel by the protocol of [`super::exec`] on a serial line
-//! whose other end is ours. When the line is closed, the machine switches itself off; nothing of it is left.
+//! which it only reads, and this program inside serves the kernel by the protocol of [`super::exec`] on serial lines
+//! whose other ends are ours. A machine has [`LINES`] of them, each for one DUT in namespaces of its own, so that those
+//! that wait in real time wait together, and one more that says nothing: when that is closed, the machine switches itself
+//! off; nothing of it is left.
 
 mod agent;
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::exec::child::{Outputs, Program};
 use super::exec::stream::{Pace, Stream};
 use super::exec::transport::Transport;
-use super::exec::{Connection, ExecDut};
+use super::exec::{Connection, Ending, ExecDut};
+use super::linux::keep_open_in;
 use super::{Clock, Dut, DutError};
 use crate::model::{ConntrackEntry, Counters, Dimensions, Observation, Scenario, Step};
 
@@ -29,6 +33,9 @@ const KERNEL: &str = "/usr/bin/linux.uml";
 /// The subcommand that this program is inside.
 const INSIDE: &str = "inside";
 
+/// Serial lines of a machine: as many DUTs live in it. Its 64 interrupts suffice for a few more.
+const LINES: usize = 20;
+
 /// How long booting, or one answer, may take: a boot takes two seconds where nothing else runs.
 const BUDGET: Duration = Duration::from_secs(120);
 
@@ -36,7 +43,7 @@ const BUDGET: Duration = Duration::from_secs(120);
 pub struct UmlDut(ExecDut);
 
 impl UmlDut {
-    /// Boots it with the program that is running as the first process inside.
+    /// In a machine whose first process is the program that is running: in one that has room, or in a new one.
     ///
     /// # Errors
     /// [`DutError::Environment`] without the package.
@@ -52,7 +59,7 @@ impl UmlDut {
             .then(|| format!("{KERNEL} does not exist; Debian has it in user-mode-linux (`ci/setup duts`)"))
     }
 
-    /// Boots it with another build of `netassay` as the first process inside.
+    /// The same with another build of `netassay` as the first process.
     ///
     /// # Errors
     /// As for [`UmlDut::new`].
@@ -65,7 +72,7 @@ impl UmlDut {
             .filter(|path| !path.contains(char::is_whitespace))
             .ok_or_else(|| lacking("the path of this program has white space in it".to_owned()))?
             .to_owned();
-        let launch = move || boot(&program).map_err(|error| lacking(error.to_string()));
+        let launch = move || settle(&program).map_err(|error| lacking(error.to_string()));
         ExecDut::start("uml".to_owned(), Box::new(launch), BUDGET).map(Self)
     }
 }
@@ -74,66 +81,145 @@ fn lacking(why: String) -> DutError {
     DutError::Environment { what: "User-mode Linux".to_owned(), why }
 }
 
-/// The line to a machine, and the folder in which it keeps what it tells about itself.
-struct Line {
-    stream: Stream<UnixStream, UnixStream>,
+/// A machine that runs.
+struct Machine {
+    /// The program that is its first process.
+    program: String,
+    /// Our end of the line that keeps it running.
+    life: Mutex<Option<UnixStream>>,
+    /// Our ends of the lines that nobody has taken yet.
+    free: Mutex<Vec<UnixStream>>,
+    kernel: Mutex<Program>,
+    /// Where it keeps what it tells about itself.
     folder: PathBuf,
 }
 
-impl Transport for Line {
-    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
-        self.stream.send(datagram)
-    }
-
-    fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
-        self.stream.receive(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+impl Machine {
+    /// Has it switch itself off, and tells how it ended.
+    fn end(&self) -> String {
+        *locked(&self.life) = None;
+        locked(&self.kernel).end()
     }
 }
 
-impl Drop for Line {
+impl Drop for Machine {
     fn drop(&mut self) {
-        // The machine removes it when it is switched off, but not when it is killed; both may be about to happen.
+        self.end();
+        // It removes this when it is switched off, but not when it is killed.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Starts a machine.
-fn boot(program: &str) -> io::Result<Connection> {
+/// Somebody who lives in a machine. The last one to leave has it switched off.
+struct Resident(Option<Arc<Machine>>);
+
+impl Ending for Resident {
+    fn end(&mut self) -> String {
+        match self.0.take().map(Arc::try_unwrap) {
+            Some(Ok(machine)) => machine.end(),
+            Some(Err(machine)) => match locked(&machine.kernel).words() {
+                words if words.is_empty() => "others still use the machine".to_owned(),
+                words => format!("others still use the machine; its last words: {words}"),
+            },
+            None => String::new(),
+        }
+    }
+}
+
+/// The machines that run, as long as somebody lives in them.
+static MACHINES: Mutex<Vec<Weak<Machine>>> = Mutex::new(Vec::new());
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a free line of a machine that runs `program`, which is booted if there is none; a new one if that is dead.
+fn settle(program: &str) -> io::Result<Connection> {
+    move_in(program).or_else(|_| move_in(program))
+}
+
+fn move_in(program: &str) -> io::Result<Connection> {
+    let (machine, line) = take_line(program)?;
+    line.set_read_timeout(Some(BUDGET))?;
+    line.set_write_timeout(Some(BUDGET))?;
+    let mut stream = Stream::new(line.try_clone()?, line, Pace::Waits);
+    let mut first = Vec::new();
+    let mut resident = Resident(Some(machine));
+    match stream.receive(&mut first) {
+        Ok(true) if first == agent::READY => {
+            Ok(Connection { transport: Box::new(stream), program: Box::new(resident) })
+        }
+        other => {
+            drop(stream);
+            // Nobody is to try the others.
+            resident.0.iter().for_each(|machine| locked(&machine.free).clear());
+            let why =
+                other.err().map_or("it ended before it was ready".to_owned(), |error| error.to_string());
+            Err(io::Error::other(format!("{why} ({})", resident.end())))
+        }
+    }
+}
+
+/// A line of the machine with most room, once there is a machine for each processor: one has but one itself.
+fn take_line(program: &str) -> io::Result<(Arc<Machine>, UnixStream)> {
+    let mut machines = locked(&MACHINES);
+    machines.retain(|machine| machine.strong_count() > 0);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let ours = machines.iter().filter_map(Weak::upgrade).filter(|machine| machine.program == program);
+    let ours: Vec<_> = ours.collect();
+    if ours.len() >= processors
+        && let Some(machine) = ours.into_iter().max_by_key(|machine| locked(&machine.free).len())
+    {
+        let line = locked(&machine.free).pop();
+        if let Some(line) = line {
+            return Ok((machine, line));
+        }
+    }
+    let (machine, line) = boot(program)?;
+    let machine = Arc::new(machine);
+    machines.push(Arc::downgrade(&machine));
+    Ok((machine, line))
+}
+
+/// Starts a machine; the first of its lines is taken.
+fn boot(program: &str) -> io::Result<(Machine, UnixStream)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("netassay-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let (ours, theirs) = UnixStream::pair()?;
-    ours.set_read_timeout(Some(BUDGET))?;
-    ours.set_write_timeout(Some(BUDGET))?;
     let folder = std::env::temp_dir();
     let mut kernel = Command::new(KERNEL);
     kernel
-        .args(["mem=192M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "panic=-1", "quiet"])
-        // The serial line is ours; the console goes to standard error, to be quoted.
-        .args(["con=null", "con0=null,fd:2", "ssl=null", "ssl0=fd:0,fd:1"])
+        .args(["mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "panic=-1", "quiet"])
+        // The serial lines are ours; the console goes to standard error, to be quoted.
+        .args(["con=null", "con0=null,fd:2", "ssl=null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let (mut free, mut lines) = (Vec::new(), Vec::new());
+    for _ in 0..=LINES {
+        let (ours, theirs) = UnixStream::pair()?;
+        free.push(ours);
+        lines.push(OwnedFd::from(theirs));
+    }
+    let life = Mutex::new(Some(free.remove(0)));
+    let first = free.remove(0);
+    for (number, line) in lines.iter().enumerate() {
+        kernel.arg(format!("ssl{number}=fd:{}", line.as_raw_fd()));
+    }
+    kernel
         .arg(format!("uml_dir={}/", folder.display()))
         .arg(format!("umid={name}"))
         .arg(format!("init={program}"))
         // What the kernel does not know is an argument of its first process.
-        .arg(INSIDE)
-        .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
-        .stdout(Stdio::from(OwnedFd::from(theirs)));
-    let mut program = Program::start(kernel, Outputs::Error)?;
-    let stream = Stream::new(ours.try_clone()?, ours, Pace::Waits);
-    let mut line = Line { stream, folder: folder.join(name) };
-    let mut first = Vec::new();
-    match line.receive(&mut first) {
-        Ok(true) if first == agent::READY => Ok(Connection { transport: Box::new(line), program }),
-        other => {
-            drop(line);
-            let why =
-                other.err().map_or("it ended before it was ready".to_owned(), |error| error.to_string());
-            Err(io::Error::other(format!("{why} ({})", program.end())))
-        }
-    }
+        .arg(INSIDE);
+    keep_open_in(&mut kernel, lines);
+    let kernel = Mutex::new(Program::start(kernel, Outputs::Error)?);
+    let machine = Machine {
+        program: program.to_owned(),
+        life,
+        free: Mutex::new(free),
+        kernel,
+        folder: folder.join(name),
+    };
+    Ok((machine, first))
 }
 
 impl Dut for UmlDut {

@@ -43,7 +43,7 @@ pub use inside::Privilege;
 pub use served::ServedDevice;
 pub(super) use sys::boot;
 pub(super) use sys::helper::socket_pair as packet_pair;
-pub(super) use sys::process::kill_group;
+pub(super) use sys::process::{keep_open_in, kill_group};
 pub use watch::Observers;
 use watch::Watch;
 

@@ -8,6 +8,7 @@ mod legacy;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Doing;
 use super::inside::Inside;
@@ -21,19 +22,30 @@ pub(super) const PROGRAMS: &[&str] = &["nft", "/usr/sbin/nft", "/sbin/nft"];
 /// What `nft` says where the kernel's `nf_tables` does not know IPv4.
 const NO_IPV4: &str = "cache initialization failed";
 
+/// Whether it was found to be such a kernel: in User-mode Linux, which is one, starting a program takes long.
+static KNOWS_NO_IPV4: AtomicBool = AtomicBool::new(false);
+
 /// Installs the rules of `scenario` in the namespace that `inside` is in.
 pub(super) fn install(scenario: &Scenario, inside: &Inside) -> Result<(), DutError> {
     let script = script(scenario);
     if script.is_empty() {
         return Ok(());
     }
+    if KNOWS_NO_IPV4.load(Ordering::Relaxed) {
+        return install_legacy(scenario, inside);
+    }
     let Err(complaint) = feed(&script, PROGRAMS, &["-f", "-"], inside)? else { return Ok(()) };
     if complaint.contains(NO_IPV4) {
-        let script = legacy::script(scenario)?;
-        return feed(&script, legacy::PROGRAMS, &[], inside)?
-            .map_err(|complaint| DutError::Unsupported(format!("iptables refuses the rules: {complaint}")));
+        KNOWS_NO_IPV4.store(true, Ordering::Relaxed);
+        return install_legacy(scenario, inside);
     }
     Err(DutError::Unsupported(format!("nft refuses the rules: {complaint}")))
+}
+
+fn install_legacy(scenario: &Scenario, inside: &Inside) -> Result<(), DutError> {
+    let script = legacy::script(scenario)?;
+    feed(&script, legacy::PROGRAMS, &[], inside)?
+        .map_err(|complaint| DutError::Unsupported(format!("iptables refuses the rules: {complaint}")))
 }
 
 /// Has the first of `programs` that is there read `script` inside; what it complains of is the inner error.

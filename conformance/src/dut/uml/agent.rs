@@ -1,16 +1,18 @@
-//! The first process inside: makes the kernel ready, then serves it as a DUT on the serial line until that is hung up.
+//! The first process inside: makes the kernel ready, then serves it as a DUT on each serial line until that is hung up.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::LINES;
 use crate::dut::exec::serve::serve;
 use crate::dut::exec::stream::{Pace, Stream};
 use crate::dut::exec::transport::Transport;
+
 use crate::dut::linux::{LinuxDut, boot};
 
-/// The line to the harness.
-const LINE: &str = "/dev/ttyS0";
+/// The lines to the harness, without their numbers.
+const LINE: &str = "/dev/ttyS";
 
 /// The first message, when the line can be used.
 pub(super) const READY: &[u8] = b"ready";
@@ -84,8 +86,22 @@ fn with_dependencies(name: &str, list: &str) -> Vec<PathBuf> {
     dependencies.split_whitespace().rev().chain([path]).map(PathBuf::from).collect()
 }
 
+/// Serves a DUT on each line but the first until the first is hung up, whatever becomes of the others.
 fn talk() -> io::Result<()> {
-    let line = OpenOptions::new().read(true).write(true).open(LINE)?;
+    let open = |number| OpenOptions::new().read(true).write(true).open(format!("{LINE}{number}"));
+    let mut life = open(0)?;
+    boot::make_raw(&life)?;
+    for line in (1..=LINES).map(open).collect::<io::Result<Vec<_>>>()? {
+        std::thread::spawn(|| {
+            if let Err(error) = talk_on(line) {
+                eprintln!("netassay inside: {error}");
+            }
+        });
+    }
+    io::copy(&mut life, &mut io::sink()).map(|_| ())
+}
+
+fn talk_on(line: File) -> io::Result<()> {
     boot::make_raw(&line)?;
     let mut stream = Stream::new(line.try_clone()?, line, Pace::Tells);
     // What was sent before the line was raw is lost, so the harness waits for this.

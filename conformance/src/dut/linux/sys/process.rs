@@ -26,6 +26,18 @@ pub(in super::super) fn enter_before_exec(command: &mut Command, namespaces: Vec
     unsafe { command.pre_exec(enter_all) };
 }
 
+/// Has `command` keep `files` open in the program it becomes, under the numbers that they have here.
+pub(in crate::dut) fn keep_open_in(command: &mut Command, files: Vec<OwnedFd>) {
+    let keep = move || {
+        files.iter().try_for_each(|file| {
+            // SAFETY: fcntl with F_SETFD takes no pointer; the descriptor is open as long as the closure lives.
+            check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) })
+        })
+    };
+    // SAFETY: between fork and exec the closure makes only system calls.
+    unsafe { command.pre_exec(keep) };
+}
+
 /// The kernel's number of the calling thread.
 pub(in super::super) fn thread_id() -> u32 {
     // SAFETY: gettid takes nothing and cannot fail.
