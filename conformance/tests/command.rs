@@ -31,6 +31,7 @@ const TESTS: &[Test] = &[
     ("garbage_is_named_and_the_rest_compared", faults::garbage_is_named_and_the_rest_compared),
     ("cut_off_capture_is_used_as_far_as_it_goes", faults::cut_off_capture_is_used_as_far_as_it_goes),
     ("typo_in_a_scenario_names_file_and_line", faults::typo_in_a_scenario_names_file_and_line),
+    ("a_stack_that_cannot_be_had_is_a_column", faults::a_stack_that_cannot_be_had_is_a_column_of_the_matrix),
     ("missing_capture_is_named", faults::missing_capture_is_named),
     ("without_any_privilege_doctor_is_named", faults::without_any_privilege_doctor_is_named),
     ("vanished_device_ends_its_row_only", faults::vanished_device_ends_its_row_only),

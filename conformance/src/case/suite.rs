@@ -65,17 +65,8 @@ impl Suite {
         let started = Instant::now();
         let mut first = (self.make)()?;
         let is_real_time = cases.first().is_some_and(|case| has_own_clock(first.as_mut(), case));
-        let mut result = SuiteResult {
-            schema: SCHEMA,
-            netassay: env!("CARGO_PKG_VERSION").to_owned(),
-            dut: self.dut.clone(),
-            version: first.version(),
-            profile: self.profile.map_or(String::new(), |profile| profile.name().to_owned()),
-            dimensions: first.dimensions().iter().collect(),
-            totals: crate::model::SuiteTotals::default(),
-            cases: Vec::new(),
-            elapsed_ms: 0,
-        };
+        let mut result = self.empty(first.version());
+        result.dimensions = first.dimensions().iter().collect();
         drop(first);
         let mut rows: Vec<Option<CaseResult>> = vec![None; cases.len()];
         let (slow, fast): (Vec<usize>, Vec<usize>) =
@@ -93,6 +84,31 @@ impl Suite {
         result.sum_up();
         result.elapsed_ms = millis(started.elapsed());
         Ok(result)
+    }
+
+    /// The result of a DUT that this machine cannot make: each of `cases` is skipped, because of `why`.
+    pub fn skip(&self, cases: &[&'static Case], why: &str) -> SuiteResult {
+        let mut result = self.empty("not available".to_owned());
+        let verdict = || Verdict::Skipped(why.to_owned());
+        let row =
+            |case: &&Case| self.row(case, Some(&unplayed(case, self.profile, verdict())), Duration::ZERO);
+        result.cases = cases.iter().map(row).collect();
+        result.sum_up();
+        result
+    }
+
+    fn empty(&self, version: String) -> SuiteResult {
+        SuiteResult {
+            schema: SCHEMA,
+            netassay: env!("CARGO_PKG_VERSION").to_owned(),
+            dut: self.dut.clone(),
+            version,
+            profile: self.profile.map_or(String::new(), |profile| profile.name().to_owned()),
+            dimensions: Vec::new(),
+            totals: crate::model::SuiteTotals::default(),
+            cases: Vec::new(),
+            elapsed_ms: 0,
+        }
     }
 
     fn row(&self, case: &Case, played: Option<&Played>, elapsed: Duration) -> CaseResult {
@@ -358,19 +374,24 @@ fn play_often(
     }
 }
 
+/// What is said of a case that did not come to be played.
+fn unplayed(case: &Case, profile: Option<Profile>, verdict: Verdict) -> Played {
+    Played {
+        verdict,
+        profile: profile.unwrap_or(Profile::Rfc1122),
+        scenario: Arc::new(case.setting.build().expect("the registry refuses a scenario that is wrong")),
+        log: Vec::new(),
+        late: Duration::ZERO,
+    }
+}
+
 fn play_once(
     case: &Case,
     dut: &mut Option<Box<dyn Dut>>,
     make: &MakeDut,
     profile: Option<Profile>,
 ) -> Played {
-    let broken = |verdict| Played {
-        verdict,
-        profile: profile.unwrap_or(Profile::Rfc1122),
-        scenario: Arc::new(case.setting.build().expect("the registry refuses a scenario that is wrong")),
-        log: Vec::new(),
-        late: Duration::ZERO,
-    };
+    let broken = |verdict| unplayed(case, profile, verdict);
     if dut.is_none() {
         match make() {
             Ok(made) => *dut = Some(made),

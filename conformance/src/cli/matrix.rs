@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::dut::DutName;
 use super::failure::Failure;
+use super::progress::CaseProgress;
 use super::run::{Choice, suite};
 use super::{ALL_WELL, FOUND_SOMETHING, output};
+use crate::case::definition::Case;
 use crate::case::expected::Expected;
 use crate::case::registry::registry;
 use crate::case::requirement::CATALOGUE;
@@ -50,11 +52,15 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         return Err(Failure::Input("a matrix needs a --dut or a --result".to_owned()));
     }
     let cases = args.choice.cases(&args.prefixes)?;
-    let mut runs = Vec::new();
-    for name in &args.duts {
-        let expected = Expected::of(&name.to_string(), registry()).map_err(Failure::Input)?;
-        let suite = suite(name, args.choice.profile, None, expected)?;
-        runs.push(suite.run(&cases, |_, _| ()).map_err(Failure::Environment)?);
+    let (mut runs, mut lacking) = (Vec::new(), None);
+    for (at, name) in args.duts.iter().enumerate() {
+        let (run, failure) = column(name, args, &cases)?;
+        eprintln!("[{}/{}] {}", at + 1, args.duts.len(), terminal::summary(&run));
+        if let Some(failure) = failure {
+            eprintln!("      {failure}");
+            lacking = lacking.or(Some(failure));
+        }
+        runs.push(run);
     }
     for path in &args.results {
         runs.push(read(path)?);
@@ -63,7 +69,34 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     output::print(&terminal::render(&matrix, Style::of_stdout(), args.all));
     write(args, &matrix)?;
     let is_as_expected = matrix.runs.iter().all(SuiteResult::is_as_expected);
-    Ok(if is_as_expected { ALL_WELL } else { FOUND_SOMETHING })
+    Ok(match lacking {
+        _ if !is_as_expected => FOUND_SOMETHING,
+        // The other columns are there all the same.
+        Some(failure) => failure.exit_code(),
+        None => ALL_WELL,
+    })
+}
+
+/// All cases on one stack; skipped, and why, if it cannot be had here.
+fn column(
+    name: &DutName,
+    args: &Args,
+    cases: &[&'static Case],
+) -> Result<(SuiteResult, Option<Failure>), Failure> {
+    let expected = Expected::of(&name.to_string(), registry()).map_err(Failure::Input)?;
+    let suite = suite(name, args.choice.profile, None, expected);
+    match name.make() {
+        Ok(made) => drop(made),
+        Err(failure @ Failure::Input(_)) => return Err(failure),
+        Err(failure) => return Ok((suite.skip(cases, &failure.to_string()), Some(failure))),
+    }
+    let progress = CaseProgress::new(&suite.dut, cases.len());
+    let run = suite.run(cases, |_, _| progress.done());
+    progress.finish();
+    match run {
+        Ok(run) => Ok((run, None)),
+        Err(why) => Ok((suite.skip(cases, &why), Some(Failure::Environment(why)))),
+    }
 }
 
 /// Reads a stored result of a run.

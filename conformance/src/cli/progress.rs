@@ -15,17 +15,44 @@ pub(super) struct Progress {
     quiet: bool,
 }
 
+/// Shows how far a DUT has come with its cases, on a terminal.
+pub(super) struct CaseProgress(Option<ProgressBar>);
+
+impl CaseProgress {
+    /// For `cases` cases on the DUT called `dut`.
+    pub(super) fn new(dut: &str, cases: usize) -> Self {
+        let bar = bar(cases as u64);
+        bar.iter().for_each(|bar| bar.set_message(dut.to_owned()));
+        Self(bar)
+    }
+
+    /// A case is done.
+    pub(super) fn done(&self) {
+        self.0.iter().for_each(|bar| bar.inc(1));
+    }
+
+    /// All is done: nothing of it stays.
+    pub(super) fn finish(&self) {
+        self.0.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// A bar of so many steps, if standard error is a terminal.
+fn bar(steps: u64) -> Option<ProgressBar> {
+    std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(steps);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
+        // The template is fixed; should it be wrong, the default one serves.
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    })
+}
+
 impl Progress {
     /// For `rows` rows. A quiet one shows nothing.
     pub(super) fn new(rows: u64, quiet: bool) -> Self {
-        let bar = (std::io::stderr().is_terminal() && !quiet).then(|| {
-            let bar = ProgressBar::new(rows);
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
-            // The template is fixed; should it be wrong, the default one serves.
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
+        let bar = if quiet { None } else { bar(rows) };
         Self { bar, rows, done: 0, quiet }
     }
 

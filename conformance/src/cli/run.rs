@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::dut::DutName;
 use super::failure::Failure;
+use super::progress::CaseProgress;
 use super::{ALL_WELL, FOUND_SOMETHING, output};
 use crate::capture::trace_file::{Observed, RecordedDut, TraceHeader, TraceWriter};
 use crate::case::definition::Case;
@@ -123,13 +124,17 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         Some(path) => read_expected(path)?,
         None => Expected::of(&args.dut.to_string(), registry()).map_err(Failure::Input)?,
     };
+    // What is wrong with the DUT is told at once, with its kind.
+    drop(args.dut.make()?);
     let suite = Suite {
         budget: Duration::from_secs(args.budget),
-        ..suite(&args.dut, args.choice.profile, args.jobs, expected)?
+        ..suite(&args.dut, args.choice.profile, args.jobs, expected)
     };
     let traces = args.output.pcap.clone().or_else(|| args.output.out.as_ref().map(|out| out.join("traces")));
     let mut problem = None;
+    let progress = CaseProgress::new(&suite.dut, cases.len());
     let result = suite.run(&cases, |case, played| {
+        progress.done();
         if let (Some(directory), Some(played)) = (&traces, played)
             && case.verdict == CaseVerdict::Fail
         {
@@ -137,6 +142,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
             problem = problem.take().or(written.err());
         }
     });
+    progress.finish();
     let result = result.map_err(Failure::Environment)?;
     output::print(&terminal::render(&result, Style::of_stdout(), args.verbose));
     args.output.write(&result)?;
@@ -159,21 +165,19 @@ pub(super) fn suite(
     profile: Option<Profile>,
     jobs: Option<usize>,
     expected: Expected,
-) -> Result<Suite, Failure> {
-    // What is wrong with the name is told at once, with its kind.
-    drop(name.make()?);
+) -> Suite {
     let wanted = name.clone();
     let make: MakeDut =
         Arc::new(move || wanted.make().map(|made| made.dut).map_err(|failure| failure.to_string()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Suite {
+    Suite {
         make,
         profile,
         jobs: jobs.unwrap_or(cores),
         budget: Duration::from_secs(30),
         expected,
         dut: name.to_string(),
-    })
+    }
 }
 
 /// Writes a failing case as a trace that Wireshark opens.

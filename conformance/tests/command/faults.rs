@@ -56,6 +56,19 @@ pub(crate) fn typo_in_a_scenario_names_file_and_line() -> Outcome {
     Ok(Completion::Completed)
 }
 
+pub(crate) fn a_stack_that_cannot_be_had_is_a_column_of_the_matrix() -> Outcome {
+    let room = Room::new();
+    let stacks =
+        ["matrix", "--dut", "exec:false", "--dut", "reference", "rfc1122/3.2.2.6", "--json", "m.json"];
+    Ran::of(&mut room.netassay(&stacks))?.expect(1, &["[1/2] exec:false", "it ended when asked who it is"]);
+    let found = result(&room.path("m.json"));
+    let totals = |at: usize| found["runs"][at]["totals"].clone();
+    assert_eq!(totals(0)["skipped"], totals(0)["cases"], "{}", totals(0));
+    assert!(found["runs"][0]["cases"][0]["why"].to_string().contains("who it is"), "{}", totals(0));
+    assert_eq!((totals(1)["skipped"].clone(), totals(1)["unexpected"].clone()), (0.into(), 0.into()));
+    Ok(Completion::Completed)
+}
+
 pub(crate) fn missing_capture_is_named() -> Outcome {
     let room = Room::new();
     let arguments = [&WITHOUT_KERNEL[..], &["nowhere.pcap"]].concat();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Matrix, Row, Word};
+use crate::model::SuiteResult;
 use crate::report::terminal::{Ink, Style};
 use crate::report::text::{fit, fit_end};
 
@@ -39,7 +40,9 @@ pub fn render(matrix: &Matrix, style: Style, all: bool) -> String {
         let _ = writeln!(text, "{:width$} {}", fit(section, width), cells.collect::<Vec<_>>().join(" "));
     }
     text.push('\n');
-    head(&mut text, if all { "all cases" } else { "cases that differ or fail" });
+    let names: Vec<_> = duts.iter().map(|dut| format!("{:>CELL$}", fit_end(dut, CELL))).collect();
+    let title = if all { "all cases" } else { "cases that differ or fail" };
+    let _ = writeln!(text, "{}  {title}", names.join(" "));
     for row in rows.iter().filter(|row| all || is_shown(row)) {
         let cells = row.cells.iter().map(|cell| {
             let word = Word::of(*cell);
@@ -51,25 +54,30 @@ pub fn render(matrix: &Matrix, style: Style, all: bool) -> String {
             };
             style.paint(ink, &format!("{:>CELL$}", word.text()))
         });
-        let _ = writeln!(text, "{:width$} {}", fit_end(row.id, width), cells.collect::<Vec<_>>().join(" "));
+        // Whole, and therefore last: what is wanted of an id is to be copied.
+        let _ = writeln!(text, "{}  {}", cells.collect::<Vec<_>>().join(" "), row.id);
     }
     text.push('\n');
     for run in &matrix.runs {
-        let totals = &run.totals;
-        let _ = writeln!(
-            text,
-            "{} ({}): {} pass, {} fail ({} expected), {} unsupported, {} skipped; {} unexpected",
-            run.dut,
-            run.version,
-            totals.pass,
-            totals.fail,
-            totals.expected,
-            totals.unsupported,
-            totals.skipped,
-            totals.unexpected
-        );
+        let _ = writeln!(text, "{}", summary(run));
     }
     text
+}
+
+/// A run in one line.
+pub fn summary(run: &SuiteResult) -> String {
+    let totals = &run.totals;
+    format!(
+        "{} ({}): {} pass, {} fail ({} expected), {} unsupported, {} skipped; {} unexpected",
+        run.dut,
+        run.version,
+        totals.pass,
+        totals.fail,
+        totals.expected,
+        totals.unsupported,
+        totals.skipped,
+        totals.unexpected
+    )
 }
 
 fn is_shown(row: &&Row<'_>) -> bool {
@@ -98,8 +106,8 @@ mod tests {
     fn sections_are_counted_and_differing_cases_listed() {
         let text = render(&sample::matrix(), Style { color: false, width: 80 }, false);
         assert!(text.contains("2/4") && text.contains("3/4"), "{text}");
-        let line = text.lines().find(|line| line.starts_with("a/fail")).unwrap();
-        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["a/fail", "FAIL", "pass"]);
-        assert!(!text.lines().any(|line| line.starts_with("a/pass")));
+        let line = text.lines().find(|line| line.ends_with("a/fail")).unwrap();
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["FAIL", "pass", "a/fail"]);
+        assert!(!text.lines().any(|line| line.ends_with("a/pass")));
     }
 }
