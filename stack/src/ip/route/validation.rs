@@ -46,7 +46,8 @@ impl Router {
             _ => return Err(DropReason::SourceIsBroadcast),
         }
         let is_neighbor = |entry: &Entry| entry.gateway.is_none();
-        if entry.outgoing == device.id {
+        // An own address is where it belongs on the loopback interface, whichever interface has it.
+        if entry.outgoing == device.id || (entry.kind == RouteKind::Local && device.is_loopback()) {
             return Ok(is_neighbor(entry));
         }
         if !device.has_ipv4() {
@@ -126,5 +127,35 @@ impl Router {
         }
         Ok(!self.departures.forwarding_needs_both_links
             || self.device(outgoing).is_some_and(|device| device.policy.forwarding))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use super::*;
+    use crate::address::Prefix;
+    use crate::config::{Config, Profile};
+    use crate::time::Instant;
+
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    #[test]
+    fn an_own_source_on_loopback_passes_the_strict_filter() {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", [Prefix::new(OWN, 24)]).unwrap();
+        config.add_interface("t1", [Prefix::new(Ipv4Addr::new(10, 1, 0, 1), 24)]).unwrap();
+        for knob in ["rp_filter", "accept_local"] {
+            config.set_sysctl(&std::format!("net.ipv4.conf.all.{knob}"), "1").unwrap();
+        }
+        let router = Router::new(&config, 1).unwrap();
+        let verdict = |incoming| {
+            let destination = Ipv4Addr::new(10, 1, 0, 9);
+            let query = InputQuery { source: OWN, destination, protocol: 17, incoming, now: Instant::ZERO };
+            router.validate_source(&query, Some(InterfaceId::configured(1)))
+        };
+        assert_eq!(verdict(InterfaceId::LOOPBACK), Ok(true));
+        assert_eq!(verdict(InterfaceId::configured(1)), Err(DropReason::SourceFailsReversePath));
     }
 }
