@@ -26,6 +26,7 @@ errnos! {
     ConnectionRefused = "ECONNREFUSED", "the peer refused";
     ConnectionReset = "ECONNRESET", "the peer reset the connection";
     DestinationRequired = "EDESTADDRREQ", "neither connected nor told a destination";
+    Fault = "EFAULT", "data is not where it should be";
     HostDown = "EHOSTDOWN", "the host is down";
     HostUnreachable = "EHOSTUNREACH", "no route to the host";
     InProgress = "EINPROGRESS", "the handshake has begun";

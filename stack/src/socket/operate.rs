@@ -129,19 +129,24 @@ impl Stack {
         Ok(())
     }
 
-    /// The way of what a socket sends to `destination`.
+    /// The way of what a socket sends to `destination`; that there is no route counts.
     pub(super) fn way_for(&mut self, id: SocketId, destination: Ipv4Addr) -> Result<OutputRoute, Errno> {
-        let source = self.sockets.get(id).map_or(Ipv4Addr::UNSPECIFIED, |socket| socket.address);
-        let is_group = source.is_multicast()
-            || address::is_limited_broadcast(source)
-            || self.router.kind_of(source) == RouteKind::Broadcast;
-        let source = if is_group { Ipv4Addr::UNSPECIFIED } else { source };
-        self.router.route_output(destination, source, self.now).map_err(|error| {
+        self.route_for(id, destination).map_err(|error| {
             if error == RouteError::Unreachable {
                 self.counters.bump(Counter::IpOutNoRoutes);
             }
             error.errno()
         })
+    }
+
+    /// The same, and nothing counts.
+    pub(super) fn route_for(&self, id: SocketId, destination: Ipv4Addr) -> Result<OutputRoute, RouteError> {
+        let source = self.sockets.get(id).map_or(Ipv4Addr::UNSPECIFIED, |socket| socket.address);
+        let is_group = source.is_multicast()
+            || address::is_limited_broadcast(source)
+            || self.router.kind_of(source) == RouteKind::Broadcast;
+        let source = if is_group { Ipv4Addr::UNSPECIFIED } else { source };
+        self.router.route_output(destination, source, self.now)
     }
 
     pub(crate) fn set_socket_option(&mut self, id: SocketId, option: SocketOption) -> Result<(), Errno> {

@@ -9,7 +9,7 @@ use crate::counters::Counter;
 use crate::errno::Errno;
 use crate::ip::options::EchoedOptions;
 use crate::ip::output::{HeaderChoice, IdentificationChoice};
-use crate::ip::route::{OutputRoute, Route};
+use crate::ip::route::{OutputRoute, Route, RouteError};
 use crate::packet::{Packet, PacketLink};
 use crate::sink::{Sink, SocketError};
 use crate::stack::Stack;
@@ -110,9 +110,14 @@ impl Stack {
         data: &[u8],
         sink: &mut S,
     ) -> Result<(), Errno> {
-        let way = self.way_to(id, *to.ip())?;
         let Some(socket) = self.sockets.get(id) else { return Err(Errno::BadDescriptor) };
-        if socket.options.header_included {
+        let has_header = socket.options.header_included;
+        // Type and code of an ICMP message are read before anybody asks for the way.
+        if Protocol::from(protocol) == Protocol::Icmp && !has_header && data.len() < 2 {
+            return Err(Errno::Fault);
+        }
+        let way = self.way_to(id, *to.ip())?;
+        if has_header {
             return self.send_with_header(id, &way, data, sink);
         }
         let mut packet = self.socket_packet(id, &way, Protocol::from(protocol), data.len(), sink)?;
@@ -177,7 +182,12 @@ impl Stack {
 
     /// The way to `destination`, if the socket may go there.
     fn way_to(&mut self, id: SocketId, destination: Ipv4Addr) -> Result<OutputRoute, Errno> {
-        let way = self.way_for(id, destination)?;
+        let is_raw = self.sockets.get(id).is_some_and(|socket| matches!(socket.kind, SocketKind::Raw(_)));
+        let way = if is_raw {
+            self.route_for(id, destination).map_err(RouteError::errno)?
+        } else {
+            self.way_for(id, destination)?
+        };
         let may_broadcast = self.sockets.get(id).is_some_and(|socket| socket.options.broadcast);
         if way.route.kind == RouteKind::Broadcast && !may_broadcast {
             return Err(Errno::Access); // RFC 1122 §3.3.6
@@ -264,4 +274,40 @@ fn mtu_of(route: &Route, mode: PathMtuDiscovery) -> u32 {
 /// TTL that the options ask for. RFC 1112 §6.1.
 fn ttl_of(options: &SocketOptions, route: &Route) -> Option<u8> {
     if route.kind == RouteKind::Multicast { Some(options.multicast_ttl) } else { options.ttl }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Prefix;
+    use crate::config::{Config, Profile};
+    use crate::sink::Void;
+    use crate::socket::SocketConfig;
+    use crate::time::Instant;
+
+    const NOWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(20, 0, 0, 1), 7);
+
+    /// What sending `len` octets to where no route leads comes to, and whether it counts.
+    fn send_nowhere(kind: SocketKind, len: usize) -> (Result<(), Errno>, u64) {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", [Prefix::new(Ipv4Addr::new(10, 0, 0, 1), 24)]).unwrap();
+        let mut stack = Stack::new(config, 1).unwrap();
+        let wanted = SocketConfig { kind, local: None, peer: None, options: std::vec::Vec::new() };
+        let socket = stack.open_socket(Instant::ZERO, 0, &wanted, &mut Void).unwrap();
+        let sent = stack.send(Instant::ZERO, 0, socket, Some(NOWHERE), &[8, 0][..len], &mut Void);
+        (sent, stack.counters().value(Counter::IpOutNoRoutes))
+    }
+
+    #[test]
+    fn no_route_counts_unless_a_raw_socket_asked() {
+        assert_eq!(send_nowhere(SocketKind::Udp, 2), (Err(Errno::NetworkUnreachable), 1));
+        assert_eq!(send_nowhere(SocketKind::Raw(253), 2), (Err(Errno::NetworkUnreachable), 0));
+    }
+
+    #[test]
+    fn a_raw_icmp_message_has_type_and_code() {
+        assert_eq!(send_nowhere(SocketKind::Raw(1), 1), (Err(Errno::Fault), 0));
+        assert_eq!(send_nowhere(SocketKind::Raw(1), 2), (Err(Errno::NetworkUnreachable), 0));
+        assert_eq!(send_nowhere(SocketKind::Raw(253), 1), (Err(Errno::NetworkUnreachable), 0));
+    }
 }
