@@ -24,6 +24,9 @@ pub struct Covered {
 }
 
 impl Covered {
+    /// No checksum at all.
+    pub const NOTHING: Self = Self { from: 0, at: usize::MAX / 2, zero_is_none: false };
+
     /// The checksum at `at` over octets from `from` on.
     pub const fn new(from: usize, at: usize) -> Self {
         Self { from, at, zero_is_none: false }

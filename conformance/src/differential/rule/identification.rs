@@ -91,6 +91,13 @@ impl Identification {
     }
 
     fn keeps_distance(&mut self, pair: &FramePair<'_>, a: u16, b: u16) -> bool {
+        if pair.layout.fragment_offset(pair.a) != 0 {
+            // Its number is that of the first fragment, which has the ports.
+            return self.forth.get(&(flow(pair), a)) == Some(&b);
+        }
+        if !self.renames(pair, a, b) {
+            return false;
+        }
         let payload = pair.layout.payload();
         let Some(&[p0, p1, p2, p3]) = pair.a.get(payload..payload + 4) else { return false };
         let distance = b.wrapping_sub(a);
@@ -168,29 +175,30 @@ fn quotes_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool
         return false;
     };
     let named = |octets: &[u8], layout: &Layout| {
-        (
-            layout.source(octets),
-            layout.destination(octets),
-            layout.protocol(octets),
-            layout.identification(octets),
-        )
+        (layout.source(octets), layout.protocol(octets), layout.identification(octets))
     };
-    named(frame, &quote) == named(stimulus, &arrived)
+    let (sent_to, quoted_to) = (arrived.destination(stimulus), quote.destination(frame));
+    // A translator may name another destination, from which the error comes then.
+    let is_same_destination =
+        sent_to == quoted_to || (context.scenario.role == Role::Nat && layout.source(frame) == quoted_to);
+    named(frame, &quote) == named(stimulus, &arrived) && is_same_destination
 }
 
-/// Whether a translator answers the query that was just handed in under the address that the query was sent to: nothing
-/// that is forwarded turns round, nor becomes a reply on the way.
+/// Whether a translator answers the query that was just handed in under an address of others: no query becomes a reply on
+/// its way, and of fragments that do not say what they are, those go back that are of a reply.
 fn replies_to_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool {
     let Some((stimulus, arrived)) = context.stimulus.filter(|_| context.scenario.role == Role::Nat) else {
         return false;
     };
-    let is_reply = match (arrived.icmp_type(stimulus), layout.icmp_type(frame)) {
+    match (arrived.icmp_type(stimulus), layout.icmp_type(frame)) {
         (Some(asked), Some(sent)) => query_of(sent) == Some(asked),
         // The last fragment of a query may be the one that causes the reply, and that may be cut.
-        (None, Some(sent)) => query_of(sent).is_some(),
-        (asked, None) => asked.is_none_or(|asked| matches!(asked, 8 | 13 | 42)),
-    };
-    is_reply && turns_round((stimulus, &arrived), (frame, layout))
+        (None, Some(sent)) => query_of(sent).is_some() && turns_round((stimulus, &arrived), (frame, layout)),
+        (asked, None) => {
+            asked.is_none_or(|asked| matches!(asked, 8 | 13 | 42))
+                && turns_round((stimulus, &arrived), (frame, layout))
+        }
+    }
 }
 
 /// Whether `sent` is ICMP and goes the way back that `arrived` came, which is ICMP as well.
@@ -323,7 +331,7 @@ mod tests {
     #[case::timestamp(13, 14, [10, 0, 0, 77], true)]
     #[case::reply_to_another_query(13, 0, [10, 0, 0, 77], false)]
     #[case::request_turned_round(8, 8, [10, 0, 0, 77], false)]
-    #[case::from_another_address(8, 0, [10, 0, 0, 78], false)]
+    #[case::from_another_address(8, 0, [10, 0, 0, 78], true)]
     fn replies_from_addresses_of_others(
         #[case] asked: u8,
         #[case] sent: u8,

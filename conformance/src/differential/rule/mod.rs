@@ -116,12 +116,6 @@ impl FramePair<'_> {
         self.a[range.clone()] == self.b[range]
     }
 
-    /// Takes `field`, which no checksum covers, out of the comparison.
-    pub fn take_out(&mut self, field: Range<usize>) {
-        self.a[field.clone()].fill(0);
-        self.b[field].fill(0);
-    }
-
     /// Takes `field` out of the comparison, with its consequence for `sum`.
     pub fn mask(&mut self, field: Range<usize>, sum: checksum::Covered) {
         checksum::mask(self.a, field.clone(), sum);

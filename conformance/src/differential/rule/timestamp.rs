@@ -56,7 +56,7 @@ fn hidden_times(bound: u32, pair: &mut FramePair<'_>) {
         layout.icmp_type(frame) == Some(14) && layout.more_fragments(frame) && layout.end < message + 20;
     // Both times are one, and only a sum stands for them.
     if is_cut_reply && differs_by_time(pair, covered.at, bound, 2) {
-        return pair.take_out(covered.at..covered.at + 2);
+        return pair.mask(covered.at..covered.at + 2, Covered::NOTHING);
     }
     // An error has the options of what it is about.
     if let Some(quote) = layout.quote_start(frame).filter(|quote| quote.payload() > layout.end)
@@ -97,7 +97,10 @@ struct Times {
 impl Times {
     fn of(frame: &[u8], layout: &Layout) -> Self {
         let mut times = Self { found: [None; MOST_TIMES], count: 0 };
-        times.in_options(frame, layout, Covered::new(layout.ip, layout.ip + 10));
+        // What a raw socket reads has the options that were updated under the checksum that was not.
+        let is_fresh = checksum::is_intact(&frame[layout.header()]);
+        let own = if is_fresh { Covered::new(layout.ip, layout.ip + 10) } else { Covered::NOTHING };
+        times.in_options(frame, layout, own);
         let message = layout.payload();
         let sum = Covered::new(message, message + 2);
         match layout.icmp_type(frame) {
@@ -182,6 +185,19 @@ mod tests {
             with_options(&bytes, &[0, 0, 0, 0, 0, 1, 0, 1])
         };
         assert_eq!(World::default().equal(&frame(a), &frame(b)), equal);
+    }
+
+    #[test]
+    fn a_stale_header_checksum_stands() {
+        let delivered = |time: u32, checksum: u8| {
+            let mut bytes = vec![68, 8, 9, 0];
+            bytes.extend(time.to_be_bytes());
+            let mut datagram = with_options(&bytes, &[0, 0, 0, 0, 0, 1, 0, 1]);
+            datagram[10..12].fill(checksum);
+            datagram
+        };
+        assert!(World::default().equal(&delivered(1000, 7), &delivered(1001, 7)));
+        assert!(!World::default().equal(&delivered(1000, 7), &delivered(1001, 8)));
     }
 
     #[test]
