@@ -42,10 +42,12 @@ fn strict() -> Section {
         case("source-of-the-link-passes", ["rfc3704-2.2-1"], |w| {
             send(w.passing()).answer(seen::forwarded(&w.passing()).interface(1))
         })
+        .alias("idea/E15")
         .alias("idea/E10"),
         case("source-of-another-link-is-dropped", ["rfc3704-2.2-1", "rfc3704-2.2-2"], |w| {
             send(astray(w)).silence()
         })
+        .alias("idea/E15")
         .alias("idea/E10"),
         case("expired-spoof-draws-no-error", ["rfc3704-2.2-3"], |w| send(astray(w).ttl(1)).silence()),
         case("spoof-of-an-inner-address-from-outside-is-dropped", ["rfc3704-2.2-1"], |w| {
@@ -63,6 +65,7 @@ fn loose() -> Section {
             let inbound = w.inbound(to_port(CLOSED_PORT)).source(w.other).destination(w.links[1].other).on(1);
             send(inbound.clone()).some(seen::forwarded(&inbound)).probe(Probe::EchoOnly)
         })
+        .alias("idea/E15")
         .alias("idea/E10"),
         case("source-without-any-route-is-dropped", ["rfc3704-2.4-1", "rfc3704-2.5-1"], |w| {
             send(w.passing().destination(w.next).source([203, 0, 113, 77])).silence().probe(Probe::EchoOnly)
@@ -74,7 +77,8 @@ fn loose() -> Section {
             send(default_only.clone())
                 .answer(seen::forwarded(&default_only).interface(1))
                 .or_silence("RFC 3704 §2.5: the default route may be left out")
-        }),
+        })
+        .alias("idea/E15"),
         case("loopback-is-still-rejected", ["rfc3704-2.4-3"], |w| {
             send(w.passing().source([127, 0, 0, 1])).silence()
         }),

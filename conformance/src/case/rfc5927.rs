@@ -116,7 +116,7 @@ fn opening() -> Section {
                         .reports(0, if code == 2 { "ENOPROTOOPT" } else { "ECONNREFUSED" })
                 },
             )
-            .alias("idea/I05")
+            .aliases(["idea/I05", "idea/I06"])
         }))
         .cases([-1, 1, 77_777].map(|off| {
             case(format!("error-whose-number-is-off-by-{off}-has-no-effect"), ["rfc5927-4.1-2"], move |w| {

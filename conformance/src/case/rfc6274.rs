@@ -504,6 +504,7 @@ fn addresses() -> Section {
             case("destination-class-e-is-not-forwarded", ["rfc6274-4.3.4-1"], |w| {
                 send(w.passing().destination([240, 0, 0, 1])).never(seen::protocol(17).interface(1))
             })
+            .alias("idea/E14")
             .on(router()),
             case("directed-broadcast-is-not-forwarded", ["rfc6274-4.3.7-5"], |w| {
                 send(w.passing().destination(w.links[1].prefix.broadcast()))

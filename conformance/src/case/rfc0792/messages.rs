@@ -79,10 +79,12 @@ fn formats() -> Section {
         }),
         case("tos-of-a-reply-to-tos-0-is-0", ["rfc0792-formats-3"], |w| {
             send(w.echo()).answer(seen::reply_to(&w.echo()).tos(0))
-        }),
+        })
+        .alias("idea/G12"),
         case("ttl-suffices-to-come-back", ["rfc0792-formats-4"], |w| {
             send(w.echo().ttl(1)).answer(seen::reply_to(&w.echo()).ttl_within(32..=255))
-        }),
+        })
+        .alias("idea/G12"),
         case("protocol-is-1", ["rfc0792-formats-5"], |w| {
             send(w.closed()).answer(seen::unreachable(3).protocol(1))
         }),

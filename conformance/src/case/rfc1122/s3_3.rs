@@ -43,6 +43,7 @@ fn timeout() -> Section {
                 .advance(seconds(3))
                 .answer(seen::time_exceeded(1).source(w.dut).destination(w.peer).quotes(&first))
         })
+        .alias("idea/H03")
         .alias("idea/C20"),
         case("without-the-first-fragment-there-is-silence", ["rfc1122-3.3.2-11"], |w| {
             send(w.echo().fragment(24..40)).silence().advance(seconds(3)).silence()

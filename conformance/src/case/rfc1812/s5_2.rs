@@ -253,7 +253,8 @@ fn source_routed() -> Section {
             }),
             case("no-redirect-for-a-source-route", ["rfc1812-5.2.7.2-8"], move |w| {
                 send(routed(w, &[w.other])).never(seen::icmp_type(5))
-            }),
+            })
+            .alias("idea/H13"),
             case("full-route-passes-unchanged", ["rfc1812-5.3.13-1"], |w| {
                 let full = options().route(OptionKind::RecordRoute, 8, &[w.other]);
                 let transit = w.passing().options(full);

@@ -55,6 +55,7 @@ fn redirects() -> Section {
                 ])
             },
         )
+        .alias("idea/H13")
         .alias("idea/E07"),
         case(
             "type-of-service-does-not-bring-a-network-redirect",

@@ -49,6 +49,7 @@ fn generated() -> Section {
                 })
                 .answer(seen::time_exceeded(0).interface(1).destination(w.far))
         })
+        .alias("idea/E20")
         .alias("idea/M12"),
         case("class-of-the-datagram-is-copied-into-the-error", ["rfc5508-7.7-1"], |w| {
             send(w.passing().ttl(1).tos(0x2e << 2)).answer(seen::time_exceeded(0).that(
