@@ -155,7 +155,7 @@ impl Suite {
                 }
                 _ => Vec::new(),
             },
-            command: format!("netassay run {} --dut {}{option}", case.id, self.dut),
+            command: format!("netassay run {} --dut {}{option}", case.id, shell_word(&self.dut)),
             elapsed_ms: millis(elapsed),
         }
     }
@@ -170,6 +170,12 @@ pub const fn level_name(level: Level) -> &'static str {
         Level::ShouldNot => "SHOULD NOT",
         Level::May => "MAY",
     }
+}
+
+/// `word` as a shell takes it for one.
+fn shell_word(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:,=@%+".contains(it);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn millis(span: Duration) -> u64 {
@@ -404,4 +410,15 @@ fn play_once(
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         broken(Verdict::Fail(Failure::new("panic", "a DUT that does not panic", text)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(shell_word("reference:rfc"), "reference:rfc");
+        assert_eq!(shell_word("exec:python3 my'stack.py"), r"'exec:python3 my'\''stack.py'");
+    }
 }
