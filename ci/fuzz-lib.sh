@@ -3,8 +3,15 @@
 
 # The toolchain that cargo-fuzz needs.
 readonly FUZZ_TOOLCHAIN=${FUZZ_TOOLCHAIN:-nightly}
-# More codegen units than cargo-fuzz takes by itself: half the time to build, and a few percent of speed.
-readonly FUZZ_UNITS=${FUZZ_UNITS:-8}
+# `release` runs fast, `dev` is built fast.
+readonly FUZZ_PROFILE=${FUZZ_PROFILE:-release}
+# How targets are built. More codegen units than cargo-fuzz takes by itself are half the time to build, for a few
+# percent of speed. Comparisons are not traced: that costs a third of the speed, and what it would find (numbers that
+# the stack looks for) stands in the dictionaries and in the generators.
+case $FUZZ_PROFILE in
+  dev) readonly FUZZ_BUILD=(--dev --no-trace-compares) FUZZ_FOLDER=debug FUZZ_RUN=fuzz/target/smoke ;;
+  *) readonly FUZZ_BUILD=(--codegen-units "${FUZZ_UNITS:-8}" --no-trace-compares) FUZZ_FOLDER=release FUZZ_RUN=fuzz/target/run ;;
+esac
 
 # Every target that needs no live kernel, one a line.
 fuzz_targets() {
@@ -13,25 +20,25 @@ fuzz_targets() {
 
 # Folder of what cargo-fuzz builds.
 fuzz_output() {
-  printf 'fuzz/target/%s/release' "$(rustc "+$FUZZ_TOOLCHAIN" -vV | sed -n 's/^host: //p')"
+  printf 'fuzz/target/%s/%s' "$(rustc "+$FUZZ_TOOLCHAIN" -vV | sed -n 's/^host: //p')" "$FUZZ_FOLDER"
 }
 
 # Builds the binaries named, each with AddressSanitizer; without a name the one that is all targets, and gives it all
-# their names in fuzz/target/run/.
+# their names.
 build_fuzz_targets() {
   local binary target
   for binary in "${@:-every}"; do
-    cargo "+$FUZZ_TOOLCHAIN" fuzz build --codegen-units "$FUZZ_UNITS" "$binary"
+    cargo "+$FUZZ_TOOLCHAIN" fuzz build "${FUZZ_BUILD[@]}" "$binary"
   done
   [[ $# == 0 ]] || return 0
-  mkdir -p fuzz/target/run
+  mkdir -p "$FUZZ_RUN"
   for target in $(fuzz_targets); do
-    ln -f "$(fuzz_output)/every" "fuzz/target/run/$target"
+    ln -f "$(fuzz_output)/every" "$FUZZ_RUN/$target"
   done
 }
 
 # Path of the binary of target $1. Given files it replays them; given folders it fuzzes.
-fuzz_binary() { printf 'fuzz/target/run/%s' "$1"; }
+fuzz_binary() { printf '%s/%s' "$FUZZ_RUN" "$1"; }
 
 # The options of target $1 as libFuzzer takes them on the command line, one a line.
 fuzz_options() {

@@ -212,16 +212,17 @@ fn check(corpus: &Path) -> Outcome<()> {
 fn trace(input: &Path, out: &Path) -> Outcome<()> {
     let mut script = Script::decode(&std::fs::read(input)?);
     let mut dut = ReferenceDut::new(script.profile);
-    script.settle(|scenario| dut.open(scenario).is_ok());
-    dut.open(&script.scenario)?;
+    if !script.settle(|scenario| dut.open(scenario).is_ok()) {
+        return Err("the world cannot be".into());
+    }
     let mut player = Player::new(&script);
     let (mut steps, mut observation) = (Vec::new(), Observation::default());
     while let Some(step) = player.step() {
         observation.clear();
         let midnight_ms = (step.at.as_millis() % 86_400_000) as u32;
-        dut.step(&step, Clock { monotonic: step.at, midnight_ms }, &mut observation)?;
+        dut.step(step, Clock { monotonic: step.at, midnight_ms }, &mut observation)?;
+        steps.push(step.clone());
         observation.frames.iter().for_each(|frame| player.hear(frame));
-        steps.push(step);
     }
     let name = out.file_stem().map_or_else(|| "found".to_owned(), |name| name.to_string_lossy().into_owned());
     let trace = to_trace(name, Arc::new(script.scenario), steps);

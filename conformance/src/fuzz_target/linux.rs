@@ -35,7 +35,9 @@ pub fn run(octets: &[u8]) -> Result<(), Finding> {
     script.profile = Profile::Linux;
     script.moves.retain(|one| !matches!(one, crate::generate::script::Move::Advance { .. }));
     let mut reference = ReferenceDut::new(Profile::Linux);
-    script.settle(|scenario| reference.open(scenario).is_ok());
+    if !script.settle(|scenario| reference.open(scenario).is_ok()) {
+        return Ok(());
+    }
     let steps = worked_out(&mut reference, &script);
     KERNEL.with_borrow_mut(|kernel| {
         if kernel.is_none() {
@@ -60,9 +62,9 @@ fn worked_out(reference: &mut ReferenceDut, script: &Script) -> Vec<Step> {
     let mut player = Player::new(script);
     while let Some(step) = player.step().filter(|_| steps.len() < MOST_STEPS) {
         observation.clear();
-        if reference.step(&step, Clock::default(), &mut observation).is_ok() {
+        if reference.step(step, Clock::default(), &mut observation).is_ok() {
+            steps.push(step.clone());
             observation.frames.iter().for_each(|frame| player.hear(frame));
-            steps.push(step);
         }
     }
     steps.retain(|step| step.action != Action::Advance);

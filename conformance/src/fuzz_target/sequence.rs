@@ -14,7 +14,7 @@ use crate::model::{
     Action, ConntrackEventKind, LinkKind, Observation, Role, Rule, RuleAction, Scenario, Step,
 };
 use crate::oracle::conservation::{self, Between};
-use crate::oracle::cost::{self, Spent};
+use crate::oracle::cost::{self, Caps, Spent};
 use crate::oracle::emission::{self, Stimulus};
 use crate::oracle::restoration::Restoration;
 use crate::oracle::{Objection, blame, fate, residue, tracking};
@@ -24,7 +24,7 @@ type Verdict = Result<(), Finding>;
 /// Steps that are taken of one script, repetitions included.
 const MOST_STEPS: usize = 4096;
 /// Steps between two looks at the counters, and between two looks at the table of connections.
-const LOOK_AT_COUNTERS: usize = 16;
+const LOOK_AT_COUNTERS: usize = 32;
 const LOOK_AT_CONNECTIONS: usize = 256;
 
 /// Everything alike, in either profile and every role.
@@ -68,8 +68,9 @@ fn masquerade(outgoing: Option<String>) -> Rule {
 /// Plays `script` to its end.
 fn play(mut script: Script) -> Verdict {
     let mut dut = ReferenceDut::new(script.profile);
-    script.settle(|scenario| dut.open(scenario).is_ok());
-    dut.open(&script.scenario).map_err(|error| Finding(format!("the world cannot be: {error}")))?;
+    if !script.settle(|scenario| dut.open(scenario).is_ok()) {
+        return Err(Finding(format!("the world cannot be: {:?}", script.scenario)));
+    }
     // The log is read for one script in eight, so that the others run as fast as they do in use.
     dut.explain(script.moves.len().is_multiple_of(8));
     let mut player = Player::new(&script);
@@ -78,7 +79,7 @@ fn play(mut script: Script) -> Verdict {
     for number in 0..MOST_STEPS {
         let Some(step) = player.step() else { break };
         observation.clear();
-        judge.take(&mut dut, &step, &mut observation).map_err(|objection| {
+        judge.take(&mut dut, step, &mut observation).map_err(|objection| {
             Finding(format!(
                 "step {number}: {objection}\n{step:02x?}\n{:?}\n{observation:02x?}",
                 dut.outcome()
@@ -109,6 +110,7 @@ pub(super) fn replay(dut: &mut ReferenceDut, scenario: &Scenario, steps: &[Step]
 /// All oracles of a sequence, with what they remember.
 struct Judge<'s> {
     scenario: &'s Scenario,
+    caps: Caps,
     marks: bool,
     restoration: Option<Restoration>,
     before: Counters,
@@ -125,6 +127,7 @@ impl<'s> Judge<'s> {
         let restoration = (scenario.role == Role::Nat).then(Restoration::default);
         Self {
             scenario,
+            caps: Caps::of(scenario),
             marks,
             restoration,
             before: Counters::default(),
@@ -209,7 +212,7 @@ impl<'s> Judge<'s> {
     /// Looks at what does not have to be looked at after each step.
     fn look(&mut self, dut: &mut ReferenceDut) -> Result<(), Objection> {
         if let Some(stack) = dut.stack() {
-            cost::tables(self.scenario, stack.footprint())?;
+            self.caps.judge(stack.footprint())?;
             if self.steps.is_multiple_of(LOOK_AT_COUNTERS) {
                 conservation::judge(&self.before, stack.counters(), self.between)?;
                 self.before = stack.counters().clone();

@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use netassay_stack::wire::checksum;
+use netassay_stack::wire::{Sum, checksum};
 
 use super::choice::Choice;
 use super::{address, option, quote};
@@ -207,7 +207,7 @@ fn udp(choice: &mut impl Choice, draft: &mut Draft) {
     datagram.extend([0, 0]);
     datagram.extend(body);
     let covered = usize::from(len).clamp(8, datagram.len());
-    finish_transport(choice, draft, &datagram[..covered], &mut datagram.clone(), 6);
+    finish_transport(choice, draft, datagram, covered, 6);
 }
 
 fn tcp(choice: &mut impl Choice, draft: &mut Draft) {
@@ -227,20 +227,21 @@ fn tcp(choice: &mut impl Choice, draft: &mut Draft) {
     if choice.chance(1, 16) {
         segment.truncate(choice.below(21) as usize);
     }
-    let whole = segment.clone();
-    finish_transport(choice, draft, &whole, &mut segment, 16);
+    let covered = segment.len();
+    finish_transport(choice, draft, segment, covered, 16);
 }
 
-/// Writes the transport checksum at `at` (right; zero or broken once in 12 each) and makes `octets` the payload.
+/// Writes the transport checksum over `covered` octets at `at` (right; zero or broken once in 12 each) and makes
+/// `octets` the payload.
 fn finish_transport(
     choice: &mut impl Choice,
     draft: &mut Draft,
-    covered: &[u8],
-    octets: &mut [u8],
+    mut octets: Vec<u8>,
+    covered: usize,
     at: usize,
 ) {
     if octets.len() >= at + 2 {
-        let sum = transport_checksum(draft.source, draft.destination, draft.protocol, covered);
+        let sum = transport_checksum(draft.source, draft.destination, draft.protocol, &octets[..covered]);
         let value = match choice.below(12) {
             0 => 0,
             1 => sum ^ (1 << choice.below(16)),
@@ -248,18 +249,15 @@ fn finish_transport(
         };
         octets[at..at + 2].copy_from_slice(&value.to_be_bytes());
     }
-    draft.payload = octets.to_vec();
+    draft.payload = octets;
 }
 
 /// The checksum over pseudo header and segment, whose own checksum field is zero.
 pub fn transport_checksum(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, segment: &[u8]) -> u16 {
-    let mut octets = Vec::with_capacity(12 + segment.len());
-    octets.extend(source.octets());
-    octets.extend(destination.octets());
-    octets.extend([0, protocol]);
-    octets.extend((segment.len() as u16).to_be_bytes());
-    octets.extend(segment);
-    match checksum::checksum(&octets) {
+    let [high, low] = (segment.len() as u16).to_be_bytes();
+    let pseudo = [0, protocol, high, low];
+    let sum = Sum::of_parts(&[&source.octets(), &destination.octets(), &pseudo, segment]);
+    match sum.checksum() {
         0 => 0xffff,
         sum => sum,
     }

@@ -13,14 +13,29 @@ const UPDATE: &str = "RFC 1624 §3";
 
 /// The checksum of `octets`; an odd last octet counts as if a zero followed it.
 pub fn naive(octets: &[u8]) -> u16 {
-    let mut sum = 0u32;
-    for pair in octets.chunks(2) {
-        sum += u32::from(pair[0]) * 256 + pair.get(1).map_or(0, |low| u32::from(*low));
-        if sum > 0xffff {
-            sum -= 0xffff;
-        }
+    !folded(sum(octets))
+}
+
+/// The checksum of `header`, of an even length, and `octets` behind it.
+pub fn naive_behind(header: &[u8; 12], octets: &[u8]) -> u16 {
+    !folded(sum(header).wrapping_add(sum(octets)))
+}
+
+/// The words of `octets` added up. No overflow: 2^48 words would be needed.
+fn sum(octets: &[u8]) -> u64 {
+    let pairs = octets.chunks_exact(2);
+    let last = pairs.remainder().first().map_or(0, |high| u64::from(*high) << 8);
+    pairs
+        .map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .fold(last, |sum, word| sum.wrapping_add(word))
+}
+
+/// The carries of `sum` added to its lowest word, until there are none.
+fn folded(mut sum: u64) -> u16 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
     }
-    !(sum as u16)
+    sum as u16
 }
 
 /// Whether `octets`, checksum field included, add up.

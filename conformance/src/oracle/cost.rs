@@ -57,30 +57,44 @@ pub fn judge(spent: Spent, input: usize, observation: &Observation) -> Result<()
     hold(CLAUSE, "the octets allocated are few", spent.octets <= most, || format!("{spent:?} of {most}"))
 }
 
-/// Judges what the tables hold.
-///
-/// # Errors
-/// The table that holds too much.
-pub fn tables(scenario: &Scenario, footprint: Footprint) -> Result<(), Objection> {
-    let knob = |name: &str, default: usize| {
-        scenario.sysctl.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
-    };
-    let within = |what: &str, found: usize, most: usize| {
-        hold(CLAUSE, what, found <= most, || format!("{found} of {most}"))
-    };
-    let threshold = knob("net.ipv4.ipfrag_high_thresh", 4 << 20);
-    let most = threshold.saturating_add(ONE_FRAGMENT);
-    within("reassembly holds what it may", footprint.reassembly_octets, most)?;
-    within("datagrams cost something each", footprint.reassembly_datagrams, most / 200)?;
-    let most = knob("net.netfilter.nf_conntrack_max", 262_144).min(knob("net.nf_conntrack_max", usize::MAX));
-    // No limit is written as 0. An entry that is on its way through the hooks is not counted yet.
-    within(
-        "connections are as many as may be",
-        footprint.connections,
-        if most == 0 { usize::MAX } else { most + 1 },
-    )?;
-    within("peers are as many as may be", footprint.peers, MOST_PEERS)?;
-    within("nothing is left to be looped back", footprint.looped, 0)
+/// What the tables may hold at most in one scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Caps {
+    reassembly_octets: usize,
+    connections: usize,
+}
+
+impl Caps {
+    /// Those of `scenario`, which its knobs set.
+    pub fn of(scenario: &Scenario) -> Self {
+        let knob = |name: &str, default: usize| {
+            scenario.sysctl.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
+        };
+        let threshold = knob("net.ipv4.ipfrag_high_thresh", 4 << 20);
+        let most =
+            knob("net.netfilter.nf_conntrack_max", 262_144).min(knob("net.nf_conntrack_max", usize::MAX));
+        Self {
+            reassembly_octets: threshold.saturating_add(ONE_FRAGMENT),
+            // No limit is written as 0. An entry that is on its way through the hooks is not counted yet.
+            connections: if most == 0 { usize::MAX } else { most.saturating_add(1) },
+        }
+    }
+
+    /// Judges what the tables hold.
+    ///
+    /// # Errors
+    /// The table that holds too much.
+    pub fn judge(self, footprint: Footprint) -> Result<(), Objection> {
+        let within = |what: &str, found: usize, most: usize| {
+            hold(CLAUSE, what, found <= most, || format!("{found} of {most}"))
+        };
+        let most = self.reassembly_octets;
+        within("reassembly holds what it may", footprint.reassembly_octets, most)?;
+        within("datagrams cost something each", footprint.reassembly_datagrams, most / 200)?;
+        within("connections are as many as may be", footprint.connections, self.connections)?;
+        within("peers are as many as may be", footprint.peers, MOST_PEERS)?;
+        within("nothing is left to be looped back", footprint.looped, 0)
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +122,6 @@ mod tests {
     #[case::looped(Footprint { looped: 1, ..Footprint::default() }, false)]
     fn full_tables(#[case] footprint: Footprint, #[case] is_right: bool) {
         let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
-        assert_eq!(tables(&scenario, footprint).is_ok(), is_right);
+        assert_eq!(Caps::of(&scenario).judge(footprint).is_ok(), is_right);
     }
 }

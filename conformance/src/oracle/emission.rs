@@ -107,9 +107,15 @@ fn is_fragment(datagram: &[u8]) -> bool {
 
 /// Whether `datagram` is `cause`, or a fragment of it, on its way to where it was going.
 fn is_forwarded(cause: &[u8], datagram: &[u8]) -> bool {
-    let flow =
-        |octets: &[u8]| Some((octets.get(4..6)?.to_vec(), *octets.get(9)?, octets.get(12..16)?.to_vec()));
-    flow(cause).is_some() && flow(cause) == flow(datagram)
+    match (flow(cause), flow(datagram)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Identification, protocol and source.
+fn flow(datagram: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    Some((datagram.get(4..6)?, *datagram.get(9)?, datagram.get(12..16)?))
 }
 
 /// Judges a datagram that the stack made itself. An ICMP error is held against what it quotes: what came in may have

@@ -132,13 +132,12 @@ fn judge_transport(
             format!("protocol {protocol} with {} octets", segment.len()),
         ));
     }
-    let mut covered = Vec::with_capacity(12 + segment.len());
-    covered.extend(source.octets());
-    covered.extend(destination.octets());
-    covered.extend([0, protocol]);
-    covered.extend((segment.len() as u16).to_be_bytes());
-    covered.extend(segment);
-    if checksum::is_intact(&covered) {
+    let mut pseudo = [0; 12];
+    pseudo[..4].copy_from_slice(&source.octets());
+    pseudo[4..8].copy_from_slice(&destination.octets());
+    pseudo[9] = protocol;
+    pseudo[10..].copy_from_slice(&(segment.len() as u16).to_be_bytes());
+    if checksum::naive_behind(&pseudo, segment) == 0 {
         Ok(())
     } else {
         Err(Objection::new("RFC 1122 §4", format!("the checksum of protocol {protocol} is wrong")))

@@ -25,13 +25,14 @@ struct Bucket {
 #[derive(Clone, Debug)]
 pub struct Identifications {
     seed: u64,
+    /// Empty until the first datagram is numbered.
     buckets: Vec<Bucket>,
 }
 
 impl Identifications {
     /// The counters that `seed` selects and starts.
-    pub fn new(seed: u64) -> Self {
-        Self { seed, buckets: alloc::vec![Bucket::default(); BUCKETS] }
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, buckets: Vec::new() }
     }
 
     /// The identification of one datagram. `extra` is asked for a number below its argument when at least one jiffy
@@ -60,6 +61,9 @@ impl Identifications {
         let flow = u64::from(destination.to_bits()) << 32 | u64::from(source.to_bits());
         let at =
             spread(flow ^ self.seed, u64::from(u8::from(protocol)) ^ self.seed.rotate_left(32)) % BUCKETS;
+        if self.buckets.is_empty() {
+            self.buckets = alloc::vec![Bucket::default(); BUCKETS];
+        }
         let Some(bucket) = self.buckets.get_mut(at) else { return 0 };
         let now = now.jiffies() as u32;
         let elapsed = now.wrapping_sub(bucket.used);

@@ -8,6 +8,7 @@ use crate::model::{Interface, LinkKind};
 pub(crate) const COMMENT: u16 = 1;
 pub(crate) const USER_APPLICATION: u16 = 4;
 const INTERFACE_NAME: u16 = 2;
+#[cfg(feature = "command")]
 pub(crate) const INTERFACE_DESCRIPTION: u16 = 3;
 const TIME_RESOLUTION: u16 = 9;
 pub(crate) const PACKET_FLAGS: u16 = 2;

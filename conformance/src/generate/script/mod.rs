@@ -359,8 +359,9 @@ impl Script {
         encode::script(self)
     }
 
-    /// Gives up parts of the world until `can_be` takes it: sockets, rules, knobs, routes, and last everything.
-    pub fn settle(&mut self, mut can_be: impl FnMut(&Scenario) -> bool) {
+    /// Gives up parts of the world until `can_be` takes it: sockets, rules, knobs, routes, and last everything. Tells
+    /// whether it was taken; it was asked of last as it stays.
+    pub fn settle(&mut self, mut can_be: impl FnMut(&Scenario) -> bool) -> bool {
         let give_up: [fn(&mut Scenario); 5] = [
             |scenario| scenario.sockets.clear(),
             |scenario| scenario.rules.clear(),
@@ -373,10 +374,11 @@ impl Script {
         ];
         for give_up in give_up {
             if can_be(&self.scenario) {
-                return;
+                return true;
             }
             give_up(&mut self.scenario);
         }
+        can_be(&self.scenario)
     }
 }
 
@@ -438,11 +440,11 @@ mod tests {
     fn a_world_that_cannot_be_is_given_up_in_parts() {
         let mut script = Script::decode(&MAGIC);
         let mut asked = 0;
-        script.settle(|_| {
+        let is_taken = script.settle(|_| {
             asked += 1;
             false
         });
-        assert_eq!(asked, 5);
+        assert_eq!((asked, is_taken), (6, false));
         assert_eq!(script.scenario, world::plain(script.scenario.role, script.scenario.limits));
     }
 }

@@ -37,18 +37,20 @@ struct Heard {
 pub struct Player<'s> {
     script: &'s Script,
     next: usize,
-    at: Duration,
     heard: VecDeque<Heard>,
-    last: Option<Action>,
+    /// The step that was given out last; its buffer serves the next one.
+    step: Step,
+    /// The frame handed in before, with its interface, while it stands in no step.
+    parked: Option<(usize, Vec<u8>)>,
     repeats: u8,
-    packet: u64,
 }
 
 impl<'s> Player<'s> {
     /// At the beginning of `script`.
     pub fn new(script: &'s Script) -> Self {
         let heard = VecDeque::with_capacity(MEMORY);
-        Self { script, next: 0, at: Duration::ZERO, heard, last: None, repeats: 0, packet: 0 }
+        let step = Step { at: Duration::ZERO, action: Action::Advance, packet: 0, comment: None };
+        Self { script, next: 0, heard, step, parked: None, repeats: 0 }
     }
 
     /// Remembers a frame that the stack emitted, the oldest making room.
@@ -69,59 +71,63 @@ impl<'s> Player<'s> {
 
     /// The next step; `None` at the end. What cannot be done (an answer when nothing was heard) is a step in which
     /// nothing happens.
-    pub fn step(&mut self) -> Option<Step> {
-        let action = if self.repeats > 0 {
+    pub fn step(&mut self) -> Option<&Step> {
+        let is_done = if self.repeats > 0 {
             self.repeats -= 1;
-            self.last.clone()?
+            self.again()
         } else {
             let one = self.script.moves.get(self.next)?;
             self.next += 1;
-            self.act(one).unwrap_or(Action::Advance)
+            self.act(one)
         };
-        self.packet += 1;
-        if matches!(action, Action::Inject { .. }) {
-            self.last = Some(action.clone());
+        if is_done.is_none() {
+            self.park();
+            self.step.action = Action::Advance;
         }
-        Some(Step { at: self.at, action, packet: self.packet, comment: None })
+        self.step.packet += 1;
+        Some(&self.step)
     }
 
-    /// What a move does; `None` if that is nothing.
-    fn act(&mut self, one: &Move) -> Option<Action> {
+    /// Makes the next step what a move does; `None` if that is nothing.
+    fn act(&mut self, one: &Move) -> Option<()> {
         match one {
             Move::Datagram { interface, link, broken, octets } => {
-                let mut octets = octets[..octets.len().min(65_535)].to_vec();
-                repair::datagram(&mut octets, *broken);
-                Some(self.inject(self.interface(*interface), *link, octets))
+                let octets = &octets[..octets.len().min(65_535)];
+                self.inject(self.interface(*interface), *link, octets, Some(*broken));
             }
             Move::Frame { interface, octets } => {
-                let frame = octets[..octets.len().min(65_535)].to_vec();
-                Some(Action::Inject { interface: self.interface(*interface), frame })
+                let mut frame = self.buffer();
+                frame.extend_from_slice(&octets[..octets.len().min(65_535)]);
+                self.step.action = Action::Inject { interface: self.interface(*interface), frame };
             }
             Move::Advance { by } => {
-                self.at = self.at.saturating_add(*by);
-                None
+                self.step.at = self.step.at.saturating_add(*by);
+                return None;
             }
             Move::ErrorAbout(error) => {
                 let heard = self.heard_of(error.which)?;
                 let interface = error.interface.map_or(heard.interface, |number| self.interface(number));
                 let octets = error_about(&self.script.scenario, interface, error, &heard.octets)?;
-                Some(self.inject(interface, LinkTarget::Own, octets))
+                self.inject(interface, LinkTarget::Own, &octets, None);
             }
             Move::Answer(answer) => {
                 let heard = self.heard_of(answer.which)?;
-                let octets = answer_to(answer, &heard.octets, self.packet as u16)?;
-                Some(self.inject(heard.interface, LinkTarget::Own, octets))
+                let interface = heard.interface;
+                let octets = answer_to(answer, &heard.octets, self.step.packet as u16)?;
+                self.inject(interface, LinkTarget::Own, &octets, None);
             }
             Move::Socket { socket, action } => {
                 let count = self.script.scenario.sockets.len();
                 let socket = usize::from(*socket).checked_rem(count)?;
-                Some(Action::Socket { socket, action: socket_action(action) })
+                self.park();
+                self.step.action = Action::Socket { socket, action: socket_action(action) };
             }
             Move::Repeat { times } => {
                 self.repeats = times.saturating_sub(1);
-                self.last.clone().filter(|_| *times > 0)
+                return if *times > 0 { self.again() } else { None };
             }
         }
+        Some(())
     }
 
     fn interface(&self, number: u8) -> usize {
@@ -132,28 +138,57 @@ impl<'s> Player<'s> {
         self.heard.get(usize::from(which).checked_rem(self.heard.len())?)
     }
 
-    /// `datagram` in a frame of the link, with marked octets behind it if the script wants them.
-    fn inject(&self, interface: usize, link: LinkTarget, mut datagram: Vec<u8>) -> Action {
-        let claimed =
-            datagram.get(2..4).map(|octets| usize::from(u16::from_be_bytes([octets[0], octets[1]])));
-        let is_whole = claimed.is_some_and(|claimed| claimed <= datagram.len());
+    /// Takes the frame out of the step before, if one stands there.
+    fn park(&mut self) {
+        if let Action::Inject { interface, frame } = &mut self.step.action {
+            self.parked = Some((*interface, std::mem::take(frame)));
+        }
+    }
+
+    /// Makes the next step the frame before once more; `None` if there is none.
+    fn again(&mut self) -> Option<()> {
+        if let Some((interface, frame)) = self.parked.take() {
+            self.step.action = Action::Inject { interface, frame };
+        }
+        matches!(self.step.action, Action::Inject { .. }).then_some(())
+    }
+
+    /// An empty buffer for a frame; the frame before is forgotten.
+    fn buffer(&mut self) -> Vec<u8> {
+        self.park();
+        let mut buffer = self.parked.take().map_or_else(Vec::new, |(_, frame)| frame);
+        buffer.clear();
+        buffer
+    }
+
+    /// Makes the next step that `datagram` comes in, repaired but for what is `broken` unless it is right already: in a
+    /// frame of the link, with marked octets behind it if the script wants them.
+    fn inject(&mut self, interface: usize, link: LinkTarget, datagram: &[u8], broken: Option<Broken>) {
+        let mut frame = self.buffer();
+        if self.script.scenario.interfaces[interface].link == LinkKind::Ethernet {
+            frame.extend(match link {
+                LinkTarget::Own => OWN,
+                LinkTarget::Broadcast => [255; 6],
+                LinkTarget::Multicast => [1, 0, 0x5e, 0, 0, 1],
+                LinkTarget::Other => [2, 0, 0, 0, 0, 9],
+            });
+            frame.extend(PEER);
+            frame.extend([8, 0]);
+        }
+        let start = frame.len();
+        frame.extend_from_slice(datagram);
+        if let Some(broken) = broken {
+            repair::datagram(&mut frame[start..], broken);
+        }
+        let claimed = frame.get(start + 2..start + 4).map(|word| u16::from_be_bytes([word[0], word[1]]));
+        let is_whole = claimed.is_some_and(|claimed| usize::from(claimed) <= datagram.len());
         if self.script.marks && is_whole && datagram.len() <= 65_535 - 16 {
-            datagram.extend(MARK);
-            datagram.extend((self.packet as u32).to_be_bytes());
-            datagram.extend((self.packet as u32).to_be_bytes());
+            let number = (self.step.packet as u32).to_be_bytes();
+            frame.extend(MARK);
+            frame.extend(number);
+            frame.extend(number);
         }
-        if self.script.scenario.interfaces[interface].link == LinkKind::Ip {
-            return Action::Inject { interface, frame: datagram };
-        }
-        let to = match link {
-            LinkTarget::Own => OWN,
-            LinkTarget::Broadcast => [255; 6],
-            LinkTarget::Multicast => [1, 0, 0x5e, 0, 0, 1],
-            LinkTarget::Other => [2, 0, 0, 0, 0, 9],
-        };
-        let mut frame = [&to[..], &PEER, &[8, 0]].concat();
-        frame.extend(datagram);
-        Action::Inject { interface, frame }
+        self.step.action = Action::Inject { interface, frame };
     }
 }
 
@@ -360,8 +395,8 @@ mod tests {
         let script = Script { moves: vec![one], ..Script::decode(&MAGIC) };
         let mut player = Player::new(&script);
         player.hear(&EmittedFrame { interface: 1, octets: sent() });
-        match player.step().unwrap().action {
-            Action::Inject { interface: 1, frame } => frame,
+        match &player.step().unwrap().action {
+            Action::Inject { interface: 1, frame } => frame.clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -425,17 +460,32 @@ mod tests {
         let octets = sent();
         let one = Move::Datagram { interface: 0, link: LinkTarget::Own, broken: Broken::NOTHING, octets };
         let script = Script { moves: vec![one], marks: true, ..Script::decode(&MAGIC) };
-        let Action::Inject { frame, .. } = Player::new(&script).step().unwrap().action else { panic!() };
+        let mut player = Player::new(&script);
+        let Action::Inject { frame, .. } = &player.step().unwrap().action else { panic!() };
         assert_eq!(frame[32..40], MARK);
     }
 
     #[test]
-    fn a_repetition_is_the_same_frame_again() {
+    fn a_repetition_is_the_same_frame_again_after_time_has_passed() {
+        let octets = sent();
+        let one = Move::Datagram { interface: 0, link: LinkTarget::Own, broken: Broken::NOTHING, octets };
+        let pause = Move::Advance { by: Duration::from_secs(1) };
+        let moves = vec![pause.clone(), one.clone(), one, pause, Move::Repeat { times: 2 }];
+        let script = Script { moves, ..Script::decode(&MAGIC) };
+        let mut player = Player::new(&script);
+        let actions: Vec<_> = std::iter::from_fn(|| player.step().map(|step| step.action.clone())).collect();
+        let is_pause: Vec<_> = actions.iter().map(|action| *action == Action::Advance).collect();
+        assert_eq!(is_pause, [true, false, false, true, false, false]);
+        assert!(actions.iter().all(|action| *action == Action::Advance || *action == actions[1]));
+    }
+
+    #[test]
+    fn a_repetition_follows_its_frame() {
         let octets = sent();
         let one = Move::Datagram { interface: 0, link: LinkTarget::Own, broken: Broken::NOTHING, octets };
         let script = Script { moves: vec![one, Move::Repeat { times: 3 }], ..Script::decode(&MAGIC) };
         let mut player = Player::new(&script);
-        let actions: Vec<_> = std::iter::from_fn(|| player.step()).map(|step| step.action).collect();
+        let actions: Vec<_> = std::iter::from_fn(|| player.step().map(|step| step.action.clone())).collect();
         assert_eq!(actions.len(), 4);
         assert!(actions.iter().all(|action| *action == actions[0]));
     }

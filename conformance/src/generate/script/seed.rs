@@ -115,7 +115,8 @@ mod tests {
                 (&scenario.rules, &scenario.routes)
             );
             let mut player = Player::new(&script);
-            let played: Vec<_> = std::iter::from_fn(|| player.step()).map(|step| step.action).collect();
+            let played: Vec<_> =
+                std::iter::from_fn(|| player.step().map(|step| step.action.clone())).collect();
             let expected: Vec<_> = trace.steps.into_iter().map(|step| step.action).collect();
             assert_eq!(played, expected);
         }
