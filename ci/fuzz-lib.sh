@@ -32,7 +32,7 @@ build_fuzz_targets() {
   done
   [[ $# == 0 ]] || return 0
   mkdir -p "$FUZZ_RUN"
-  for target in $(fuzz_targets); do
+  for target in $(fuzz_targets) linux_differential; do
     ln -f "$(fuzz_output)/every" "$FUZZ_RUN/$target"
   done
 }
@@ -44,4 +44,12 @@ fuzz_binary() { printf '%s/%s' "$FUZZ_RUN" "$1"; }
 fuzz_options() {
   sed -n -e 's|^dict = \(.*\)$|-dict=fuzz/dictionaries/\1|p' -e 's/^\([a-z_]*\) = \([0-9]*\)$/-\1=\2/p' \
     "fuzz/options/$1.options"
+}
+
+# Folder of the seeds of target $1.
+fuzz_corpus() {
+  case $1 in
+    linux_differential) printf 'corpus/stack_sequence' ;;
+    *) printf 'corpus/%s' "$1" ;;
+  esac
 }

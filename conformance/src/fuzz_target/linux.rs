@@ -30,7 +30,7 @@ thread_local! {
 ///
 /// # Errors
 /// Where they differ without an explanation in the ledger, and where the machine does not let it be tried.
-pub fn run(octets: &[u8]) -> Result<(), Finding> {
+pub(super) fn run(octets: &[u8]) -> Result<(), Finding> {
     let mut script = Script::decode(octets);
     script.profile = Profile::Linux;
     script.moves.retain(|one| !matches!(one, crate::generate::script::Move::Advance { .. }));

@@ -1,7 +1,7 @@
 //! Fuzz targets: each joins a generator and an oracle and says what it found. libFuzzer's targets in `fuzz/` are made of
 //! these, and `cargo test` replays the corpora through them without any fuzzer.
 
-pub mod linux;
+mod linux;
 pub mod meter;
 mod octets;
 mod sequence;
@@ -76,6 +76,10 @@ pub const STACK_SEQUENCE: Target =
 /// Loaders of files.
 pub const TRACE_FILE: Target = Target { name: "trace_file", run: trace::trace_file, flavor: None };
 
+/// Everything, held against the live kernel; needs a machine where namespaces may be made.
+pub const LINUX_DIFFERENTIAL: Target =
+    Target { name: "linux_differential", run: linux::run, flavor: Some(Flavor::Mixed) };
+
 /// Every target that needs no live kernel, by name.
 pub const TARGETS: &[Target] = &[
     CHECKSUM,
@@ -97,7 +101,7 @@ pub const TARGETS: &[Target] = &[
 impl Target {
     /// The target called `name`.
     pub fn by_name(name: &str) -> Option<&'static Self> {
-        TARGETS.iter().find(|target| target.name == name)
+        TARGETS.iter().chain([&LINUX_DIFFERENTIAL]).find(|target| target.name == name)
     }
 
     /// Runs it as a fuzzer wants it.
