@@ -17,6 +17,7 @@ pub mod parsers;
 pub mod quote;
 pub mod rate;
 pub mod reassembly;
+pub mod rebuild;
 pub mod reply;
 pub mod residue;
 pub mod restoration;
