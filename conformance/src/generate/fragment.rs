@@ -26,6 +26,26 @@ fn cut(choice: &mut impl Choice, header: &[u8], payload: &[u8]) -> Vec<Vec<u8>> 
     pieces
 }
 
+/// A datagram of about 65 535 octets in a few pieces: as long as can be, or a little longer.
+pub fn giant(choice: &mut impl Choice) -> Vec<Vec<u8>> {
+    let mut header = vec![0x45, 0, 0, 0, 0, 7, 0, 0, 64, 253, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+    if choice.chance(1, 4) {
+        header[0] = 0x46;
+        header.extend([1, 1, 1, 0]);
+    }
+    let step = *choice.pick(&[32_768, 16_384, 21_848, 8192]);
+    let payload: Vec<u8> = filler(3, choice.between(65_480, 65_600) as usize).collect();
+    let mut pieces = Vec::new();
+    for (index, chunk) in payload.chunks(step).enumerate() {
+        pieces.push(piece(&header, index * step, (index + 1) * step < payload.len(), chunk));
+    }
+    for _ in 0..choice.below(3) {
+        let count = pieces.len() as u32;
+        pieces.swap(choice.below(count) as usize, choice.below(count) as usize);
+    }
+    pieces
+}
+
 /// One fragment of the datagram with `header`: `offset` in octets, a multiple of 8.
 pub fn piece(header: &[u8], offset: usize, more_fragments: bool, payload: &[u8]) -> Vec<u8> {
     let mut octets = header.to_vec();
@@ -58,7 +78,13 @@ fn play(choice: &mut impl Choice, header: &[u8], payload: &[u8], pieces: &mut Ve
         5 | 6 => {
             let start = 8 * choice.below(payload.len() as u32 / 8 + 1) as usize;
             let end = (start + choice.below(64) as usize).min(payload.len());
-            pieces.insert(one, piece(header, start, choice.chance(2, 3), &payload[start.min(end)..end]));
+            let more_fragments = choice.chance(2, 3);
+            // Other octets where some were sent already: whose octets win then shows.
+            let octets: Vec<u8> = match choice.below(3) {
+                2 => filler(choice.octet(), end.saturating_sub(start)).collect(),
+                _ => payload[start.min(end)..end].to_vec(),
+            };
+            pieces.insert(one, piece(header, start, more_fragments, &octets));
         }
         7 => {
             let offset = *choice.pick(&[65528, 65512, 8000]);

@@ -47,8 +47,14 @@ pub fn walks_agree(options: &[u8]) -> Result<(), Objection> {
     let items: Vec<_> = Ipv4Options::new(options).collect();
     let found: Vec<_> = items.iter().flatten().map(|option| (option.offset, option.octets.len())).collect();
     same(CLAUSE, "the walk finds every option", found, expected)?;
-    let error = items.last().and_then(|last| last.as_ref().err()).map(|error| error.offset);
-    same(CLAUSE, "the walk stops at the broken option", error, broken)
+    for option in items.iter().flatten() {
+        same(CLAUSE, "data follows the length", option.data(), option.octets.get(2..).unwrap_or_default())?;
+        same(CLAUSE, "a pointer is the first of the data", option.pointer(), option.data().first().copied())?;
+    }
+    let error = items.last().and_then(|last| last.as_ref().err());
+    let said = error.map(ToString::to_string);
+    hold(CLAUSE, "an error says where", said.is_none_or(|said| !said.contains('\n')), String::new)?;
+    same(CLAUSE, "the walk stops at the broken option", error.map(|error| error.offset), broken)
 }
 
 /// A host at 10.0.0.1 whose clock stands still.
@@ -98,7 +104,20 @@ pub fn reception_keeps_its_place(options: &[u8]) -> Result<(), Objection> {
     hold(CLAUSE, "broken options are never accepted", !(is_broken && outcome.is_ok()), || {
         format!("{before:02x?}")
     })?;
-    same(CLAUSE, "lengths of options are left alone", walk_if(&after, outcome), walk_if(&before, outcome))
+    same(CLAUSE, "lengths of options are left alone", walk_if(&after, outcome), walk_if(&before, outcome))?;
+    if outcome.is_ok() { stamps_fit(&before[FIXED..], &after[FIXED..]) } else { Ok(()) }
+}
+
+/// Whether the pointers of record route and timestamp moved no further than right behind their option: what they
+/// passed was written there. RFC 791 §3.1 "Record Route", "Internet Timestamp".
+fn stamps_fit(before: &[u8], after: &[u8]) -> Result<(), Objection> {
+    for (at, len) in walk(before).0.into_iter().filter(|(at, len)| matches!(before[*at], 7 | 68) && *len > 2)
+    {
+        let (old, new) = (before[at + 2], after[at + 2]);
+        let fits = old == new || usize::from(new) <= len + 1;
+        hold(CLAUSE, "what is recorded fits its option", fits, || format!("{new} of {len} octets"))?;
+    }
+    Ok(())
 }
 
 /// The walk over the options of a header that was accepted.
@@ -138,6 +157,15 @@ mod tests {
         walks_agree(options)?;
         reception_keeps_its_place(options)?;
         later_fragments_keep_the_copied(&options[..options.len().min(40)])
+    }
+
+    #[test]
+    fn a_stamp_beyond_its_option_is_seen() {
+        let before = [7, 5, 4, 0, 0, 1, 1, 1];
+        let mut after = before;
+        assert_eq!(stamps_fit(&before, &after), Ok(()));
+        after[2] = 8;
+        assert!(stamps_fit(&before, &after).is_err());
     }
 
     quickcheck! {

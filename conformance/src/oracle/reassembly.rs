@@ -48,6 +48,11 @@ impl OctetMap {
         (0..total).map(|position| self.octets.get(&position).copied()).collect()
     }
 
+    /// Octets of the whole payload, as far as a last fragment told.
+    pub fn total(&self) -> Option<usize> {
+        self.total
+    }
+
     /// Whether `offset..offset + len` has an octet that is there already.
     pub fn overlaps(&self, offset: usize, len: usize) -> bool {
         self.octets.range(offset..offset + len).next().is_some()
