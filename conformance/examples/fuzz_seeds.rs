@@ -17,9 +17,9 @@ use netassay::capture::{CaptureOptions, Plan, RoleChoice, Survey, read_trace, wr
 use netassay::dut::reference::ReferenceDut;
 use netassay::dut::{Clock, Dut};
 use netassay::fuzz_target::TARGETS;
-use netassay::generate::script::{Player, Script, from_trace, to_trace};
+use netassay::generate::script::{Player, Script, crafted, from_trace, to_trace};
 use netassay::generate::{Choice, Seeded, datagram, fragment};
-use netassay::model::{Action, Limits, LinkKind, Observation, Role, Step, Trace};
+use netassay::model::{Action, Limits, LinkKind, Observation, Role, Scenario, Step, Trace};
 use netassay_stack::config::Profile;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -97,6 +97,7 @@ fn seeds(corpus: &Path, out: &Path) -> Outcome<()> {
         }
     }
     (0..SEEDED).for_each(|seed| add_seeded(&mut inputs, seed));
+    crafted().iter().for_each(|script| inputs.add(target_of(&script.scenario), &script.encode()));
     for (target, inputs) in &inputs.0 {
         let folder = out.join(target);
         std::fs::create_dir_all(&folder)?;
@@ -106,6 +107,15 @@ fn seeds(corpus: &Path, out: &Path) -> Outcome<()> {
         println!("{target}: {}", inputs.len());
     }
     Ok(())
+}
+
+/// The target that a script in `scenario` is made for.
+const fn target_of(scenario: &Scenario) -> &'static str {
+    match scenario.role {
+        Role::Conntrack => "conntrack_sequence",
+        Role::Nat => "nat_sequence",
+        Role::Host | Role::Router => "stack_sequence",
+    }
 }
 
 /// Every capture and trace below `folder`, in the order of their paths.

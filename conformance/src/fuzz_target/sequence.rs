@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use netassay_stack::counters::Counters;
 use netassay_stack::outcome::Outcome;
+use netassay_stack::time::Instant;
 
 use super::{Finding, meter};
 use crate::dut::reference::ReferenceDut;
@@ -17,7 +18,7 @@ use crate::oracle::conservation::{self, Between};
 use crate::oracle::cost::{self, Caps, Spent};
 use crate::oracle::emission::{self, Stimulus};
 use crate::oracle::restoration::Restoration;
-use crate::oracle::{Objection, blame, fate, residue, tracking};
+use crate::oracle::{Objection, aftermath, blame, fate, hold, residue, tracking};
 
 type Verdict = Result<(), Finding>;
 
@@ -71,8 +72,13 @@ fn play(mut script: Script) -> Verdict {
     if !script.settle(|scenario| dut.open(scenario).is_ok()) {
         return Err(Finding(format!("the world cannot be: {:?}", script.scenario)));
     }
-    // The log is read for one script in eight, so that the others run as fast as they do in use.
-    dut.explain(script.moves.len().is_multiple_of(8));
+    // What is dear, or changes what the stack does, is tried on one script in eight each, so that the others run as fast
+    // as they do in use.
+    let turn = script.moves.len() % 8;
+    dut.explain(turn == 0);
+    if let Some(stack) = dut.stack_mut().filter(|_| turn == 5) {
+        stack.follow_credit(0);
+    }
     let mut player = Player::new(&script);
     let mut judge = Judge::new(&script);
     let mut observation = Observation::default();
@@ -87,7 +93,14 @@ fn play(mut script: Script) -> Verdict {
         })?;
         observation.frames.iter().for_each(|frame| player.hear(frame));
     }
-    judge.finish(&mut dut).map_err(|objection| Finding(format!("at the end: {objection}")))
+    judge.finish(&mut dut).map_err(|objection| Finding(format!("at the end: {objection}")))?;
+    match dut.stack_mut().filter(|_| turn == 3) {
+        Some(stack) => {
+            let now = Instant::from_micros(judge.at.as_micros() as u64);
+            aftermath::judge(stack, now).map_err(|objection| Finding(format!("afterwards: {objection}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Plays steps that are known beforehand, such as those of a trace; stops where the stack does not know what is asked.
@@ -116,6 +129,8 @@ struct Judge<'s> {
     before: Counters,
     between: Between,
     steps: usize,
+    /// When the last step was taken.
+    at: Duration,
 }
 
 impl<'s> Judge<'s> {
@@ -133,6 +148,7 @@ impl<'s> Judge<'s> {
             before: Counters::default(),
             between: Between::default(),
             steps: 0,
+            at: Duration::ZERO,
         }
     }
 
@@ -143,6 +159,7 @@ impl<'s> Judge<'s> {
         step: &Step,
         observation: &mut Observation,
     ) -> Result<(), Objection> {
+        self.at = step.at;
         let clock = Clock { monotonic: step.at, midnight_ms: midnight(step.at) };
         let before = meter::read();
         if dut.step(step, clock, observation).is_err() {
@@ -164,6 +181,10 @@ impl<'s> Judge<'s> {
         }
         if self.marks {
             residue::judge(&MARK, observation)?;
+        }
+        for decision in dut.decisions() {
+            let said = decision.to_string();
+            hold("RFC 1122 §1.2.3", "a decision is one line", !said.contains('\n'), || said.clone())?;
         }
         let spent = Spent {
             decisions: dut.decisions().len() as u64,

@@ -2,6 +2,7 @@
 //!
 //! An oracle judges what it is shown and knows no generator and no DUT.
 
+pub mod aftermath;
 pub mod answer;
 pub mod blame;
 pub mod checksum;
@@ -44,7 +45,7 @@ impl Objection {
 }
 
 /// Objects by `clause` unless `condition` holds; `what` is the rule, `found` tells what is there.
-fn hold(
+pub(crate) fn hold(
     clause: &'static str,
     what: &str,
     condition: bool,

@@ -9,7 +9,7 @@ use netassay_stack::icmp::limit::{
 };
 use netassay_stack::time::Instant;
 
-use super::{Objection, same};
+use super::{Objection, hold, same};
 
 /// The clause of every rule here.
 const CLAUSE: &str = "RFC 1812 §4.3.2.8";
@@ -196,7 +196,8 @@ pub fn limits_agree(knobs: &Knobs, questions: &[Question]) -> Result<(), Objecti
         };
         same(CLAUSE, &format!("answer {number} to {question:?} with {knobs:?}"), found, expected)?;
     }
-    Ok(())
+    limits.peers.clear();
+    hold(CLAUSE, "peers can be forgotten", limits.peers.is_empty(), String::new)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Fields are read octet by octet, and what comes out is judged by [`frame`], [`message`] and sums of our own.
 
-use std::net::Ipv4Addr;
+use std::error::Error;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use netassay_stack::wire::build::{self, IcmpBuilder, TcpBuilder, UdpBuilder};
 use netassay_stack::wire::icmp::{RedirectCode, TimeExceededCode, UnreachableCode};
@@ -10,6 +11,7 @@ use netassay_stack::wire::igmp::{self, IgmpType, IgmpView, RecordType};
 use netassay_stack::wire::ipv4::Ipv4Edit;
 use netassay_stack::wire::tcp::{TcpHeader, TcpOption, TcpView};
 use netassay_stack::wire::udp::{UdpHeader, UdpView};
+use netassay_stack::wire::{FragmentOffset, Ipv4Header, Ipv4View};
 
 use super::{Objection, checksum, frame, header, hold, message, same};
 
@@ -30,7 +32,7 @@ fn long(octets: &[u8], at: usize) -> u32 {
 /// The first rule that is broken.
 pub fn datagram_comes_back(octets: &[u8]) -> Result<(), Objection> {
     if !header::is_datagram(octets) {
-        return Ok(());
+        return Ipv4View::new(octets).map_or_else(says_itself, |_| Ok(()));
     }
     let (header_len, total) = (usize::from(octets[0] & 15) * 4, usize::from(word(octets, 2)));
     let (fragment, payload) = (word(octets, 6), &octets[header_len..total]);
@@ -66,12 +68,19 @@ pub fn datagram_comes_back(octets: &[u8]) -> Result<(), Objection> {
     same(CLAUSE, "what is built has its padding", built.len(), octets.len())?;
     same(CLAUSE, "what is built is what was read", &built[..total], &octets[..total])?;
     header_is_edited(octets)?;
+    header_is_written(octets)?;
     match octets[9] {
         2 => igmp_is_read(payload),
         6 => segment_is_read(payload),
         17 => udp_is_read(payload),
         _ => Ok(()),
     }
+}
+
+/// Whether an error about octets says what is wrong in one line.
+fn says_itself(error: impl Error) -> Result<(), Objection> {
+    let said = error.to_string();
+    hold(CLAUSE, "an error is one line", !said.is_empty() && !said.contains('\n'), || said.clone())
 }
 
 fn icmp_of(message: &[u8]) -> IcmpBuilder {
@@ -143,12 +152,37 @@ fn header_is_edited(octets: &[u8]) -> Result<(), Objection> {
     hold(CLAUSE, "a patched checksum verifies", checksum::is_intact(&edited), || format!("{edited:02x?}"))
 }
 
+/// Whether an owned header writes itself with its checksum made right.
+fn header_is_written(octets: &[u8]) -> Result<(), Objection> {
+    let Ok(view) = Ipv4View::new(octets) else {
+        return Err(Objection::new(CLAUSE, "a datagram is not taken for one"));
+    };
+    let (written, header_len) = (&mut [0; 60], usize::from(octets[0] & 15) * 4);
+    let len = Ipv4Header::from(&view).write_with_checksum(written);
+    same(CLAUSE, "a header is as long as it was", len, Some(header_len))?;
+    hold(CLAUSE, "its checksum is right", checksum::is_intact(&written[..header_len]), || {
+        format!("{written:02x?}")
+    })?;
+    let offset = view.fragment_offset();
+    same(
+        CLAUSE,
+        "offsets are units of 8 octets",
+        FragmentOffset::from_octets(offset.octets()),
+        Some(offset),
+    )?;
+    same(CLAUSE, "offsets stand in 13 bits", offset.units(), word(octets, 6) & 0x1fff)
+}
+
 /// A segment read octet by octet. RFC 9293 §3.1.
 fn segment_is_read(segment: &[u8]) -> Result<(), Objection> {
     let clause = "RFC 9293 §3.1";
     let header_len = tcp_header_len(segment);
     same(clause, "a view exists of whole headers", TcpView::new(segment).is_ok(), header_len.is_some())?;
-    let (Ok(view), Some(header_len)) = (TcpView::new(segment), header_len) else { return Ok(()) };
+    let (view, header_len) = match (TcpView::new(segment), header_len) {
+        (Ok(view), Some(header_len)) => (view, header_len),
+        (Err(error), _) => return says_itself(error),
+        _ => return Ok(()),
+    };
     let controls = u32::from(segment[13] & 1) + u32::from(segment[13] >> 1 & 1);
     let data = segment.len() - header_len;
     same(clause, "length in sequence space", view.segment_len(), data as u32 + controls)?;
@@ -188,7 +222,10 @@ fn udp_is_read(datagram: &[u8]) -> Result<(), Objection> {
     let len = usize::from(word(datagram, 4));
     let view = UdpView::new(datagram);
     same(clause, "a view exists of whole datagrams", view.is_ok(), len >= 8 && len <= datagram.len())?;
-    let Ok(view) = view else { return Ok(()) };
+    let view = match view {
+        Ok(view) => view,
+        Err(error) => return says_itself(error),
+    };
     same(clause, "the datagram ends with its length", view.octets(), &datagram[..len])?;
     same(clause, "data follows", view.payload(), &datagram[8..len])?;
     same(clause, "an owned header writes what was read", &UdpHeader::from(&view).octets()[..], &datagram[..8])
@@ -210,6 +247,8 @@ fn igmp_is_read(octets: &[u8]) -> Result<(), Objection> {
         checksum::is_intact(octets),
     )?;
     same(clause, "the body follows", (view.body(), view.octets()), (&octets[8..], octets))?;
+    let version = if octets.len() > 8 { 3 } else { 1 + u8::from(octets[1] != 0) };
+    same(clause, "a query has a version", view.query_version(), version)?;
     let written = igmp::message(view.igmp_type(), octets[1], view.group());
     same(
         clause,
@@ -233,7 +272,8 @@ fn igmp_is_read(octets: &[u8]) -> Result<(), Objection> {
 /// # Errors
 /// The first rule that is broken.
 pub fn what_is_not_said_is_right(data: &[u8]) -> Result<(), Objection> {
-    let data = &data[..data.len().min(1024)];
+    // What a length field of an extension can say: 255 words.
+    let data = &data[..data.len().min(1020)];
     let ends = || build::ipv4().source([10, 0, 0, 1]).destination([10, 0, 0, 2]);
     let echo = build::echo_request().identifier(word(data, 0)).sequence_number(word(data, 2)).data(data);
     for datagram in [
@@ -263,6 +303,10 @@ fn messages_are_right(data: &[u8]) -> Result<(), Objection> {
         .extension(build::interface_by_name(name));
     let by_address =
         build::extended_echo_request().extended_flags(1).extension(build::interface_by_address(gateway));
+    let by_long_address = build::extended_echo_request()
+        .extension(build::interface_by_address(Ipv6Addr::from_bits(u128::from(times[0]))));
+    let odd = build::extension().version(1).checksum(0x1234).raw(name).build();
+    same("RFC 4884 §7", "a checksum that is told is written", &odd[..4], &[0x10, 0, 0x12, 0x34][..])?;
     let objects = build::extension().version(2).object(2, 1, name).raw([]).object_of_length(4, 1, 1, []);
     let messages = [
         (build::echo_reply().code(1), 0, 1, 0),
@@ -272,6 +316,7 @@ fn messages_are_right(data: &[u8]) -> Result<(), Objection> {
         (build::address_mask_request(), 17, 0, 0),
         (probe, 42, 0, 0x0701),
         (by_address, 42, 0, 1),
+        (by_long_address, 42, 0, 1),
         (build::extended_echo_request().extension(build::interface_by_index(times[0])), 42, 0, 1),
         (build::extended_echo_reply().extended_flags(0x20), 43, 0, 0x20),
         (build::unreachable(UnreachableCode::Port).quote(data), 3, 3, 0),

@@ -13,6 +13,7 @@
 //! Version 2 would have another magic and another set of kinds; records of version 1 keep their meaning.
 
 mod arbitrary;
+mod crafted;
 mod decode;
 mod drawn;
 mod encode;
@@ -31,6 +32,7 @@ use netassay_stack::config::Profile;
 use crate::model::Scenario;
 
 pub use arbitrary::Drawn;
+pub use crafted::crafted;
 pub use mutate::{Flavor, OctetMutator, cross_over, mutate};
 pub use play::{MARK, Player};
 pub use seed::{from_trace, to_trace};
