@@ -208,6 +208,15 @@ departures! {
     router_solicitation_is_answered, "RFC 1812 §4.3.3.10",
         "a router answers router solicitations",
         "that is left to a daemon";
+    option_shapes_are_checked, "RFC 6274 §3.13.2",
+        "lengths and pointers of options fit their slots, timestamps have a known flag, and Router Alert 4 octets",
+        "they are looked at only so far that what is read and written lies within the option";
+    cipso_is_left_alone, "RFC 7126 §4.14.5",
+        "a CIPSO option passes unread",
+        "it is refused, even in transit, as none is configured";
+    quoted_sequence_is_in_flight, "RFC 5927 §4.1",
+        "an ICMP error counts for a TCP connection only if it quotes octets that are in flight",
+        "the sequence number that comes next will do as well";
     ragged_fragment_is_dropped, "RFC 6274 §3.7",
         "a fragment with more to come whose length is no multiple of 8 is dropped",
         "it is trimmed";

@@ -74,6 +74,8 @@ impl Stack {
         OptionRules {
             points_at_bad_length: departures.bad_option_length_is_pointed_at,
             counts_prespecified_overflow: departures.timestamp_overflow_is_counted,
+            checks_shapes: departures.option_shapes_are_checked,
+            leaves_cipso_alone: departures.cipso_is_left_alone,
             timestamp_names_outgoing: departures.timestamp_names_outgoing_interface,
         }
     }

@@ -434,7 +434,8 @@ impl Stack {
     ) -> bool {
         let quoted_number = report.quoted.payload().get(4..).and_then(|rest| rest.first_chunk::<4>());
         let number = quoted_number.map_or(0, |octets| u32::from_be_bytes(*octets));
-        if !is_between(number, connection.unacknowledged, connection.next) {
+        let is_unsent = number == connection.next && self.config.departures.quoted_sequence_is_in_flight;
+        if is_unsent || !is_between(number, connection.unacknowledged, connection.next) {
             self.counters.bump(Counter::TcpExtOutOfWindowIcmps);
             return true;
         }

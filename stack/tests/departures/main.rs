@@ -14,9 +14,9 @@ use netassay_stack::stack::Stack;
 use netassay_stack::time::Instant;
 use netassay_stack::wire::build::{
     Ipv4Builder, Layer, echo_reply, echo_request, extended_echo_request, fragmentation_needed,
-    interface_by_name, ipv4, redirect, timestamp_request, udp,
+    interface_by_name, ipv4, redirect, timestamp_request, udp, unreachable,
 };
-use netassay_stack::wire::icmp::RedirectCode;
+use netassay_stack::wire::icmp::{RedirectCode, UnreachableCode};
 
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -220,6 +220,18 @@ fn error_and_option_cases() -> Vec<Case> {
             "440c0d23",
             "440c0d33",
         ),
+        case(
+            "option_shapes_are_checked",
+            with_options(&[7, 8, 5, 0, 0, 0, 0, 0]),
+            "UdpNoSocket: 3/3",
+            "OptionMalformed: 12/0 15",
+        ),
+        case(
+            "cipso_is_left_alone",
+            with_options(&[134, 8, 0, 0, 0, 1, 1, 2]),
+            "OptionMalformed: 12/0 16",
+            "UdpNoSocket: 3/3",
+        ),
         case("quote_is_original", with_options(&[7, 7, 4, 0, 0, 0, 0, 0]), " q8 ", " q4 "),
         Case {
             datagrams: overlapping(),
@@ -293,6 +305,47 @@ fn an_atomic_datagram_needs_no_identification() {
     assert_eq!((identification(Departures::LINUX) != 0, identification(rfc)), (true, 0));
 }
 
+/// Whether an error that quotes the sequence number behind a SYN ends the attempt to connect.
+fn is_told_of_what_was_not_sent(departures: Departures) -> bool {
+    #[derive(Default)]
+    struct Seen {
+        syn: Vec<u8>,
+        is_told: bool,
+    }
+    impl Sink for Seen {
+        fn transmit(&mut self, _: InterfaceId, _: LinkDestination, datagram: &[u8]) {
+            self.syn = datagram.to_vec();
+        }
+        fn socket_error(
+            &mut self,
+            _: netassay_stack::socket::SocketId,
+            _: &netassay_stack::sink::SocketError,
+        ) {
+            self.is_told = true;
+        }
+    }
+    let mut stack = Stack::new(Config { departures, ..world(&[]) }, 1).unwrap();
+    let wanted = SocketConfig { kind: SocketKind::Tcp, local: None, peer: None, options: Vec::new() };
+    let mut seen = Seen::default();
+    let socket = stack.open_socket(Instant::ZERO, 0, &wanted, &mut seen).unwrap();
+    let to = std::net::SocketAddrV4::new(PEER, 7);
+    let _ = stack.connect(Instant::ZERO, 0, socket, to, &mut seen);
+    let number = u32::from_be_bytes(seen.syn[24..28].try_into().unwrap());
+    seen.syn[24..28].copy_from_slice(&number.wrapping_add(1).to_be_bytes());
+    let error = from(PEER).carry(unreachable(UnreachableCode::Port).quote(&seen.syn)).build();
+    stack.receive(Instant::ZERO, 0, InterfaceId::configured(0), LinkClass::Host, &error, &mut seen);
+    seen.is_told
+}
+
+#[test]
+fn an_error_is_about_what_is_in_flight() {
+    let rfc = Departures { quoted_sequence_is_in_flight: true, ..Departures::LINUX };
+    assert_eq!(
+        (is_told_of_what_was_not_sent(Departures::LINUX), is_told_of_what_was_not_sent(rfc)),
+        (true, false)
+    );
+}
+
 /// How many errors about closed ports leave: `bursts` of so many datagrams, two seconds apart, each from `source`.
 fn errors(departures: Departures, sysctls: &[(&str, &str)], bursts: &[u32], datagram: &[u8]) -> usize {
     let mut stack = Stack::new(Config { departures, ..world(sysctls) }, 1).unwrap();
@@ -331,6 +384,7 @@ fn every_knob_has_a_case() {
         "cut_timestamp_reply_keeps_times",
         "error_route_is_charged_once",
         "global_bucket_refills",
+        "quoted_sequence_is_in_flight",
     ];
     for departure in DEPARTURES {
         let has_case =

@@ -9,6 +9,11 @@ use crate::wire::ipv4::HEADER_LEN;
 pub struct OptionRules {
     /// A bad length is pointed at itself. Linux points at the type octet. RFC 792 "Parameter Problem Message".
     pub points_at_bad_length: bool,
+    /// Lengths and pointers fit slots, flags of timestamps are known, and Router Alert has 4 octets. Linux looks at them
+    /// only so far that it stays within the option. RFC 6274 §3.13.2.
+    pub checks_shapes: bool,
+    /// CIPSO of a possible length passes unread. Linux refuses it while none is configured. RFC 7126 §4.14.5.
+    pub leaves_cipso_alone: bool,
     /// A timestamp shows the address of the interface that the datagram leaves by. Linux shows the one towards the
     /// source.
     pub timestamp_names_outgoing: bool,
@@ -120,6 +125,21 @@ impl<C: OptionContext> Current<'_, C> {
         }
     }
 
+    /// Whether length and pointer of the option, whose slots begin at octet `first`, counted from 1, leave no rest of
+    /// one, as far as that is looked at.
+    fn check_shape(&self, first: usize, slot: usize) -> Result<(), BadOption> {
+        /// Octets of an address or a time.
+        const WORD: usize = 4;
+        if !self.rules.checks_shapes {
+            return Ok(());
+        }
+        if !(self.option.len() + 1).saturating_sub(first).is_multiple_of(WORD) {
+            return Err(self.bad(1));
+        }
+        let passed = usize::from(self.octet(2)).saturating_sub(first);
+        if passed.is_multiple_of(slot) { Ok(()) } else { Err(self.bad(2)) }
+    }
+
     /// Whether the option is full; an error if there is room but less than `needed` octets of it.
     fn is_full(&self, pointer: usize, needed: usize) -> Result<bool, BadOption> {
         let len = self.option.len();
@@ -137,6 +157,7 @@ impl<C: OptionContext> Current<'_, C> {
         if self.record.source_route.is_some() {
             return Err(self.bad(0));
         }
+        self.check_shape(4, 4)?;
         let is_strict = kind == OptionKind::StrictSourceRoute;
         self.record.source_route = Some(SourceRoute { offset: self.at as u8, is_strict, next_hop: None });
         Ok(())
@@ -147,7 +168,9 @@ impl<C: OptionContext> Current<'_, C> {
             return Err(self.bad(0));
         }
         let pointer = self.pointer(3, 4)?;
-        if !self.is_full(pointer, 4)? {
+        let is_full = self.is_full(pointer, 4)?;
+        self.check_shape(4, 4)?;
+        if !is_full {
             put(self.option, pointer - 1, self.context.recorded_address().octets());
             put(self.option, 2, [pointer as u8 + 4]);
             self.record.record_route_stamped = true;
@@ -163,7 +186,12 @@ impl<C: OptionContext> Current<'_, C> {
         }
         let pointer = self.pointer(4, 5)?;
         let flag = self.octet(3) & 0xf;
-        if self.is_full(pointer, 4)? {
+        if self.rules.checks_shapes && !matches!(flag, 0 | 1 | 3) {
+            return Err(self.bad(3));
+        }
+        let is_full = self.is_full(pointer, 4)?;
+        self.check_shape(5, if flag == 0 { 4 } else { 8 })?;
+        if is_full {
             self.count_overflow(flag)?;
         } else {
             self.stamp(flag, pointer)?;
@@ -214,7 +242,7 @@ impl<C: OptionContext> Current<'_, C> {
     }
 
     fn router_alert(&mut self) -> Result<(), BadOption> {
-        if self.option.len() < 4 {
+        if self.option.len() < 4 || (self.rules.checks_shapes && self.option.len() > 4) {
             return Err(self.bad(1));
         }
         self.record.router_alert |= (self.octet(2), self.octet(3)) == (0, 0);
@@ -226,7 +254,12 @@ impl<C: OptionContext> Current<'_, C> {
             return Err(self.bad(0));
         }
         self.record.cipso = Some(self.at as u8);
-        Err(self.bad(if self.option.len() < 8 { 1 } else { 2 }))
+        match self.option.len() {
+            // RFC 6274 §3.13.2.14: shorter than this it is none.
+            ..8 => Err(self.bad(1)),
+            _ if self.rules.leaves_cipso_alone => Ok(()),
+            _ => Err(self.bad(2)),
+        }
     }
 }
 
