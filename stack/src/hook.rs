@@ -139,10 +139,9 @@ impl Hooks {
         verdict
     }
 
-    /// Whether connection tracking has verified the checksum of a datagram that it finds invalid.
+    /// Whether connection tracking summed up the transport part of a packet when it came in.
     pub fn has_summed(&self, packet: &Packet) -> bool {
-        let is_invalid = Tracking::of(packet.conntrack) == Tracking::Invalid;
-        is_invalid && self.netfilter.as_ref().is_some_and(|netfilter| netfilter.verifies_checksums())
+        self.netfilter.as_ref().is_some_and(|netfilter| netfilter.has_summed(packet))
     }
 
     /// What an ICMP error about `offending` inherits from it.

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 
 use crate::config::Departures;
 use crate::conntrack::{
-    Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking, protocol,
+    self, Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking, protocol,
 };
 use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
@@ -165,9 +165,18 @@ impl Netfilter {
         self.tracks
     }
 
-    /// Whether the checksums of what arrives are verified.
-    pub const fn verifies_checksums(&self) -> bool {
-        self.tracks && self.conntrack.config.checksum
+    /// Whether connection tracking summed up the transport part of a packet when it came in.
+    pub fn has_summed(&self, packet: &Packet) -> bool {
+        self.tracks
+            && self.conntrack.config.checksum
+            && packet.incoming.is_some()
+            && Tracking::of(packet.conntrack) != Tracking::Untracked
+            && conntrack::is_summed(&packet.octets)
+    }
+
+    /// Whether a packet is not what its sender made of it, so that nobody would be helped by an error about it.
+    fn is_spoiled(&self, packet: &Packet) -> bool {
+        !filter::is_answerable(packet, self.has_summed(packet) && !packet.sum_failed)
     }
 
     /// Shows a packet to everything at a hook.
@@ -204,7 +213,7 @@ impl Netfilter {
         }
         match decided {
             Some(Action::Drop) => return HookVerdict::Drop(DropReason::FilterDropped),
-            Some(Action::Reject { .. }) if !filter::is_answerable(packet) => {
+            Some(Action::Reject { .. }) if self.is_spoiled(packet) => {
                 return HookVerdict::Drop(DropReason::FilterDropped);
             }
             Some(Action::Reject { code }) => {
@@ -237,6 +246,7 @@ impl Netfilter {
         match self.conntrack.classify(around.now, entrance, octets, *zone, conntrack) {
             Classification::TableFull => return self.refuse_untracked(packet),
             Classification::Invalid(why) => {
+                packet.sum_failed = why.is_checksum();
                 around.note("not part of a connection", "", why.name());
                 let is_dropped = self.translates && self.departures.unmapped_error_is_dropped;
                 if is_dropped && entrance == Entrance::Prerouting && filter::clause::is_error(packet) {
@@ -252,7 +262,7 @@ impl Netfilter {
     /// What becomes of a packet for which there is no room in the table.
     fn refuse_untracked(&self, packet: &Packet) -> HookVerdict {
         let reason = DropReason::ConntrackTableFull;
-        if self.departures.full_table_is_told && filter::is_answerable(packet) {
+        if self.departures.full_table_is_told && !self.is_spoiled(packet) {
             return HookVerdict::Reject { reason, code: ADMINISTRATIVELY_PROHIBITED };
         }
         HookVerdict::Drop(reason)

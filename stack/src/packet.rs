@@ -29,6 +29,8 @@ pub struct Packet {
     pub conntrack: Attachment,
     /// Tracking zone.
     pub zone: u16,
+    /// Whether connection tracking found that its transport checksum is wrong.
+    pub sum_failed: bool,
     /// How it was put together, if it was.
     pub reassembled: Option<Box<Reassembled>>,
     /// Whether a copy of a broadcast or multicast of ours is not wanted (`IP_MULTICAST_LOOP` off).

@@ -33,6 +33,11 @@ impl<'w, C: Choice> Sequence<'w, C> {
         Self { world, choice, heard: Vec::new(), next_heard: 0, talk, pending: VecDeque::new(), packet: 0 }
     }
 
+    /// The world that the steps are for.
+    pub const fn world(&self) -> &'w World {
+        self.world
+    }
+
     /// Whether the choices have run dry (they do when they come from a fuzzer's octets).
     pub fn is_exhausted(&self) -> bool {
         self.choice.is_exhausted() && self.pending.is_empty()
@@ -80,13 +85,16 @@ impl<'w, C: Choice> Sequence<'w, C> {
             }
         };
         // Where a port is drawn at random, its checksum must be in the same piece to be compared.
-        let is_whole =
-            self.talk.is_some() && datagram.get(9) == Some(&6) && self.world.scenario.role == Role::Nat;
-        if !is_whole && self.choice.chance(1, 10) {
-            let train = fragment::train(&mut self.choice, &datagram);
-            self.pending.extend(train.into_iter().map(|piece| (interface, piece)));
+        let whole = if self.talk.is_some() && self.world.scenario.role == Role::Nat {
+            octets_with_checksum(&datagram)
         } else {
-            self.pending.push_back((interface, datagram));
+            0
+        };
+        let cuts = self.choice.chance(1, 10);
+        let train = cuts.then(|| fragment::train(&mut self.choice, &datagram));
+        match train.filter(|train| train.iter().all(|piece| !(1..whole).contains(&offset(piece)))) {
+            Some(train) => self.pending.extend(train.into_iter().map(|piece| (interface, piece))),
+            None => self.pending.push_back((interface, datagram)),
         }
     }
 
@@ -108,6 +116,24 @@ impl<'w, C: Choice> Sequence<'w, C> {
         frame.extend(datagram);
         frame
     }
+}
+
+/// How many octets of the payload hold the ports that translation may rewrite, quoted ones included, and the checksum
+/// over them.
+fn octets_with_checksum(datagram: &[u8]) -> usize {
+    const TCP_HEADER: usize = 20;
+    let header_len = |at: usize| datagram.get(at).map_or(0, |first| usize::from(first & 15) * 4);
+    let payload = header_len(0);
+    match (datagram.get(9), datagram.get(payload)) {
+        (Some(6), _) => TCP_HEADER,
+        (Some(1), Some(3..=5 | 11 | 12)) => 8 + header_len(payload + 8) + TCP_HEADER,
+        _ => 0,
+    }
+}
+
+/// Where a fragment begins in its datagram, in octets.
+fn offset(fragment: &[u8]) -> usize {
+    fragment.get(6..8).map_or(0, |word| usize::from(u16::from_be_bytes([word[0], word[1]]) & 0x1fff) * 8)
 }
 
 #[cfg(test)]

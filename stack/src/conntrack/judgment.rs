@@ -52,6 +52,11 @@ pub enum Invalidity {
 }
 
 impl Invalidity {
+    /// Whether the checksum over the whole transport part is wrong.
+    pub const fn is_checksum(self) -> bool {
+        matches!(self, Self::IcmpChecksum | Self::UdpChecksum | Self::TcpChecksum)
+    }
+
     /// The reason in a few words.
     pub const fn name(self) -> &'static str {
         match self {

@@ -51,3 +51,4 @@ pub use translation::Newcomer;
 pub use tuple::{Direction, Tuple, protocol};
 
 pub(crate) use icmp::has_identifier;
+pub(crate) use tracker::is_summed;

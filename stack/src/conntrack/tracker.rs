@@ -453,6 +453,20 @@ fn examine(subject: Subject<'_>) -> Result<Option<Segment<'_>>, Invalidity> {
     Ok(None)
 }
 
+/// Whether the checksum over the whole transport part of a datagram is summed up where it comes in, if that is verified
+/// at all: what it is to be part of fits, and there is a checksum. That of UDP-Lite covers less in general, and what
+/// tracking found out about it is forgotten.
+pub(crate) fn is_summed(datagram: &[u8]) -> bool {
+    let Some(at) = locate(datagram, 0) else { return false };
+    let transport = datagram.get(at.transport..).unwrap_or(&[]);
+    match at.protocol {
+        protocol::ICMP => icmp::precheck(transport, false) != Err(icmp::Refusal::Short),
+        protocol::TCP => Segment::new(transport).is_some(),
+        protocol::UDP => udp::has_checksum(transport),
+        _ => false,
+    }
+}
+
 /// Reads a TCP segment and verifies what must hold for every one.
 fn sane_segment(subject: Subject<'_>) -> Result<Segment<'_>, Invalidity> {
     let transport = subject.transport();

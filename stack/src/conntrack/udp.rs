@@ -17,16 +17,22 @@ pub(crate) const STREAM_DELAY: Jiffies = 2 * HZ;
 /// As in Linux the checksum covers everything behind the IP header, whatever the UDP length says, so padding there
 /// makes it wrong.
 pub(crate) fn check(tuple: Tuple, transport: &[u8], verify: bool) -> Result<(), Invalidity> {
-    let (Some(length), Some(checksum)) = (be16(transport, 4), be16(transport, 6)) else {
-        return Err(Invalidity::UdpMalformed);
-    };
-    if length < 8 || usize::from(length) > transport.len() {
-        return Err(Invalidity::UdpMalformed);
-    }
+    let checksum = check_length(transport).ok_or(Invalidity::UdpMalformed)?;
     if verify && checksum != 0 && !is_sum_intact(tuple, Protocol::Udp, transport, transport.len()) {
         return Err(Invalidity::UdpChecksum);
     }
     Ok(())
+}
+
+/// Whether the UDP datagram that fills `transport` has a length that is possible, and a checksum.
+pub(crate) fn has_checksum(transport: &[u8]) -> bool {
+    check_length(transport).is_some_and(|checksum| checksum != 0)
+}
+
+/// The checksum of a UDP datagram whose length is possible.
+fn check_length(transport: &[u8]) -> Option<u16> {
+    let (length, checksum) = (be16(transport, 4)?, be16(transport, 6)?);
+    (length >= 8 && usize::from(length) <= transport.len()).then_some(checksum)
 }
 
 /// Examines the UDP-Lite datagram that fills `transport`. A zero checksum is forbidden. RFC 3828 §3.1.

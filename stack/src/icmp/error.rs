@@ -63,7 +63,7 @@ impl Stack {
         self.count_icmp_out(notice.icmp_type);
         let detail = Detail::Icmp { icmp_type: notice.icmp_type, code: notice.code };
         self.log(sink, "error", "RFC 1122 §3.2.2", || detail);
-        self.output_own(error, sink).map_err(|_| Withheld::Filtered)
+        self.output_icmp(error, sink).map_err(|_| Withheld::Filtered)
     }
 
     /// What the offending datagram must be like for an error about it. RFC 1122 §3.2.2 (MUST NOT).
@@ -98,13 +98,12 @@ impl Stack {
         way: &mut OutputRoute,
     ) -> Result<(), Withheld> {
         let destination = options.first_hop().unwrap_or(packet.source());
-        let source = match packet.route {
-            Some(route) if route.kind == RouteKind::Local => packet.destination(),
-            _ if self.config.sysctls.icmp_errors_use_inbound_ifaddr != 0 => self.router.select_source(
-                packet.incoming.unwrap_or(InterfaceId::LOOPBACK),
-                Some(packet.source()),
-                Scope::Link,
-            ),
+        let uses_inbound = self.config.sysctls.icmp_errors_use_inbound_ifaddr != 0;
+        let source = match (packet.route, packet.incoming) {
+            (Some(route), _) if route.kind == RouteKind::Local => packet.destination(),
+            (_, Some(incoming)) if uses_inbound => {
+                self.router.select_source(incoming, Some(packet.source()), Scope::Link)
+            }
             _ => Ipv4Addr::UNSPECIFIED,
         };
         self.router.route_output_into(destination, source, self.now, way).map_err(|_| Withheld::NoWayBack)?;

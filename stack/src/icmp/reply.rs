@@ -90,7 +90,7 @@ impl Stack {
         let counted = if self.config.departures.error_type_is_counted { icmp_type } else { ECHO_REPLY };
         self.count_icmp_out(counted);
         self.log(sink, "reply", "RFC 1122 §3.2.2", || Detail::Icmp { icmp_type, code });
-        let _ = self.output_own(packet, sink);
+        let _ = self.output_icmp(packet, sink);
         Ok(())
     }
 

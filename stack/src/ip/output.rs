@@ -39,6 +39,13 @@ pub(crate) enum IdentificationChoice {
     Given(u16),
 }
 
+/// Whether this system is told when a filter rejects what it sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Complaint {
+    Heard,
+    Withheld,
+}
+
 impl Stack {
     /// A packet with a header for `route` and room for `payload_len` octets behind it, which the caller appends.
     #[inline(always)]
@@ -89,27 +96,49 @@ impl Stack {
         route.hoplimit.unwrap_or_else(|| u8::try_from(self.config.sysctls.ip_default_ttl).unwrap_or(64))
     }
 
-    /// Sends a datagram that ICMP, a socket without connection or a reset brought forth. That a filter discards it is
+    /// Sends a datagram that a socket without connection or a reset brought forth. That a filter discards it is
     /// counted. RFC 4293 §5.
     #[inline]
     pub(crate) fn output_own<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
-        let result = self.output_uncounted(packet, sink);
-        if result.is_err_and(|refusal| refusal.reason.linux_name() == Some("NETFILTER_DROP")) {
-            self.counters.bump(Counter::IpOutDiscards);
-        }
+        let result = self.output_made(packet, Complaint::Heard, sink);
+        self.count_filtered(result);
+        result
+    }
+
+    /// Sends a message of ICMP itself, which while it sends one does not complain about it.
+    #[inline]
+    pub(crate) fn output_icmp<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
+        let result = self.output_made(packet, Complaint::Withheld, sink);
+        self.count_filtered(result);
         result
     }
 
     /// Sends a datagram of a TCP connection or of IGMP, whose discards Linux does not count.
     #[inline]
-    pub(crate) fn output_uncounted<S: Sink>(
+    pub(crate) fn output_uncounted<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
+        self.output_made(packet, Complaint::Heard, sink)
+    }
+
+    #[inline]
+    fn count_filtered(&mut self, result: Result<(), Refusal>) {
+        if result.is_err_and(|refusal| refusal.reason.linux_name() == Some("NETFILTER_DROP")) {
+            self.counters.bump(Counter::IpOutDiscards);
+        }
+    }
+
+    #[inline]
+    fn output_made<S: Sink>(
         &mut self,
         mut packet: Packet,
+        complaint: Complaint,
         sink: &mut S,
     ) -> Result<(), Refusal> {
         self.counters.bump(Counter::IpOutRequests);
         let result = self.output_own_packet(&mut packet, sink);
         if let Err(refusal) = result {
+            if complaint == Complaint::Heard && refusal.reason == DropReason::FilterDropped {
+                self.notify(&packet, refusal.notice, sink);
+            }
             self.count_drop(refusal.reason);
             self.log(sink, refusal.reason.name(), refusal.reason.clause(), || Detail::None);
             sink.discard(refusal.reason, &packet.octets);
@@ -141,7 +170,10 @@ impl Stack {
 
     /// Finds the way of a datagram of ours whose destination a hook rewrote.
     fn route_again(&mut self, packet: &mut Packet) -> Result<(), Refusal> {
-        match self.router.route_output(packet.destination(), Ipv4Addr::UNSPECIFIED, self.now) {
+        // What wears the address of another goes wherever the destination says; what keeps its own must be able to.
+        let source = packet.source();
+        let source = if self.router.is_own(source) { source } else { Ipv4Addr::UNSPECIFIED };
+        match self.router.route_output(packet.destination(), source, self.now) {
             Ok(way) => {
                 packet.route = Some(way.route);
                 Ok(())

@@ -228,18 +228,26 @@ impl Stack {
 
     /// Discards `packet`: tells its source what is due, then counts.
     pub(crate) fn refuse<S: Sink>(&mut self, packet: &Packet, refusal: Refusal, sink: &mut S) -> Outcome {
-        let fate = match refusal.notice {
-            None => NoticeFate::NotDue,
-            Some(notice) => match self.send_error(packet, notice, sink) {
-                Ok(()) => NoticeFate::Sent(notice),
-                Err(rule) => {
-                    let detail = Detail::Icmp { icmp_type: notice.icmp_type, code: notice.code };
-                    self.log(sink, rule.name(), rule.clause(), || detail);
-                    NoticeFate::Withheld(notice, rule)
-                }
-            },
-        };
+        let fate = self.notify(packet, refusal.notice, sink);
         self.discard(packet, refusal.reason, fate, sink)
+    }
+
+    /// Sends the source of `packet` what is due, unless a rule forbids it.
+    pub(crate) fn notify<S: Sink>(
+        &mut self,
+        packet: &Packet,
+        due: Option<Notice>,
+        sink: &mut S,
+    ) -> NoticeFate {
+        let Some(notice) = due else { return NoticeFate::NotDue };
+        match self.send_error(packet, notice, sink) {
+            Ok(()) => NoticeFate::Sent(notice),
+            Err(rule) => {
+                let detail = Detail::Icmp { icmp_type: notice.icmp_type, code: notice.code };
+                self.log(sink, rule.name(), rule.clause(), || detail);
+                NoticeFate::Withheld(notice, rule)
+            }
+        }
     }
 
     fn discard<S: Sink>(

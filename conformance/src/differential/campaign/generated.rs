@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::differential::pairing::{Finding, Listener, SourceError, StepSource};
+use crate::differential::rule::{self, Context};
 use crate::generate::{Choice, Sequence};
-use crate::model::{EmittedFrame, Observation, Step};
+use crate::model::{EmittedFrame, Observation, Scenario, Step};
 
 /// A sequence of a bounded number of steps. Steps once made are kept: going back gives the same ones again, whatever
 /// the stack answers the second time.
@@ -17,13 +19,17 @@ pub struct Generated<'w, C> {
 }
 
 /// Tells a sequence what the stack emitted, so that it can quote it in ICMP errors.
-pub struct Hearing<'w, C>(Rc<RefCell<Sequence<'w, C>>>);
+pub struct Hearing<'w, C> {
+    sequence: Rc<RefCell<Sequence<'w, C>>>,
+    scenario: &'w Scenario,
+}
 
 impl<'w, C: Choice> Generated<'w, C> {
     /// The first `len` steps of `sequence`, and the listener that lets it hear.
     pub fn new(sequence: Sequence<'w, C>, len: usize) -> (Self, Hearing<'w, C>) {
+        let scenario = &sequence.world().scenario;
         let sequence = Rc::new(RefCell::new(sequence));
-        let hearing = Hearing(Rc::clone(&sequence));
+        let hearing = Hearing { sequence: Rc::clone(&sequence), scenario };
         (Self { sequence, steps: Vec::with_capacity(len), next: 0, len }, hearing)
     }
 
@@ -57,29 +63,16 @@ impl<C: Choice> StepSource for Generated<'_, C> {
 impl<C: Choice> Listener for Hearing<'_, C> {
     fn found(&mut self, _: &Finding<'_>) {}
 
-    /// What only one of them emitted, or with a port that it drew, would mean something else to the other.
-    fn stepped(&mut self, _: u64, _: &Step, a: &Observation, b: &Observation) {
-        if let (Some(frame), Some(other)) = (a.frames.last(), b.frames.last())
-            && says_the_same(frame, other)
-        {
-            self.0.borrow_mut().hear(frame);
+    /// What only one of them emitted, or with a port that it drew, would mean something else to the other. What differs
+    /// from run to run is not heard either: the same seed gives the same steps.
+    fn stepped(&mut self, _: u64, step: &Step, a: &Observation, b: &Observation) {
+        let (Some(a), Some(b)) = (a.frames.last(), b.frames.last()) else { return };
+        let context = Context::new(self.scenario, step, Duration::ZERO);
+        let octets = rule::steady(&context, a);
+        if a.interface == b.interface && octets == rule::steady(&context, b) {
+            self.sequence.borrow_mut().hear(&EmittedFrame { interface: a.interface, octets });
         }
     }
-}
-
-/// Whether two frames of bare datagrams or Ethernet differ in identification and header checksum at most.
-fn says_the_same(a: &EmittedFrame, b: &EmittedFrame) -> bool {
-    let blank = |frame: &EmittedFrame| {
-        let mut octets = frame.octets.clone();
-        let start = if octets.first().is_some_and(|first| first >> 4 == 4) { 0 } else { 14 };
-        for free in [4..6, 10..12] {
-            if let Some(field) = octets.get_mut(start + free.start..start + free.end) {
-                field.fill(0);
-            }
-        }
-        octets
-    };
-    a.interface == b.interface && blank(a) == blank(b)
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ impl Identification {
         let at = pair.layout.ip + 4;
         let (a, b) = pair.u16(at);
         let fits = match source_of_number(context, pair.a, &pair.layout, [a, b]) {
+            // What a later fragment carries does not tell who made it; its first fragment came right before.
+            Source::Hashed if is_later_message(pair) && !self.continues(pair, a) => return,
             Source::Elsewhere => return,
             Source::Hashed => self.renames(pair, a, b) && self.zeros_are_rare(pair, a, b),
             Source::Connection => self.keeps_distance(pair, a, b),
@@ -75,6 +77,11 @@ impl Identification {
         }
         let flow = flow(pair);
         *self.forth.entry((flow, a)).or_insert(b) == b && *self.back.entry((flow, b)).or_insert(a) == a
+    }
+
+    /// Whether a datagram of the step that begins with number `a` on one side was found to be made by the DUT.
+    fn continues(&self, pair: &FramePair<'_>, a: u16) -> bool {
+        self.forth.contains_key(&(flow(pair), a))
     }
 
     /// Whether zeros are not too many on either side; the fragments of a datagram have one number.
@@ -115,6 +122,11 @@ fn flow(pair: &FramePair<'_>) -> Flow {
     (pair.layout.source(pair.a), pair.layout.destination(pair.a), pair.layout.protocol(pair.a))
 }
 
+/// Whether both frames are later fragments of an ICMP message.
+fn is_later_message(pair: &FramePair<'_>) -> bool {
+    pair.layout.protocol(pair.a) == protocol::ICMP && pair.layout.fragment_offset(pair.a) != 0
+}
+
 /// Who chose an identification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
@@ -137,15 +149,15 @@ pub(super) fn blank(context: &Context<'_>, frame: &mut [u8], layout: &Layout) {
 /// Who chose the identification of `frame`, which is one of `numbers`.
 fn source_of_number(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> Source {
     if !context.is_local(layout.source(frame)) {
-        // Without an address of its own, or on behalf of one that it translates, a stack sends errors from others.
-        let is_own = !layout.dont_fragment(frame)
-            && (quotes_stimulus(context, frame, layout) || replies_to_stimulus(context, frame, layout));
-        return if is_own { Source::Hashed } else { Source::Elsewhere };
+        // Without an address of its own, or on behalf of one that it translates, a stack sends errors from others. So
+        // are replies where it redirects to itself what was meant for others.
+        let is_own = quotes_stimulus(context, frame, layout) || is_made_for_another(context, frame, layout);
+        return if is_own && !layout.dont_fragment(frame) { Source::Hashed } else { Source::Elsewhere };
     }
     match (&context.step.action, layout.protocol(frame)) {
         (Action::Socket { socket, action }, _) => of_socket(context, *socket, action),
         (_, protocol::ICMP)
-            if !layout.dont_fragment(frame) && is_made_here(context, frame, layout, numbers) =>
+            if !layout.dont_fragment(frame) && is_made_here(context, frame, layout) =>
         {
             Source::Hashed
         }
@@ -184,35 +196,23 @@ fn quotes_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool
     named(frame, &quote) == named(stimulus, &arrived) && is_same_destination
 }
 
-/// Whether a translator answers the query that was just handed in under an address of others: no query becomes a reply on
-/// its way, and of fragments that do not say what they are, those go back that are of a reply.
-fn replies_to_stimulus(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool {
-    let Some((stimulus, arrived)) = context.stimulus.filter(|_| context.scenario.role == Role::Nat) else {
-        return false;
-    };
-    match (arrived.icmp_type(stimulus), layout.icmp_type(frame)) {
-        (Some(asked), Some(sent)) => query_of(sent) == Some(asked),
-        // The last fragment of a query may be the one that causes the reply, and that may be cut.
-        (None, Some(sent)) => query_of(sent).is_some() && turns_round((stimulus, &arrived), (frame, layout)),
-        (asked, None) => {
-            asked.is_none_or(|asked| matches!(asked, 8 | 13 | 42))
-                && turns_round((stimulus, &arrived), (frame, layout))
-        }
+/// Whether an ICMP message from a local address was made by the DUT and not forwarded under a translated address.
+fn is_made_here(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool {
+    let Some((stimulus, arrived)) = context.stimulus else { return true };
+    match layout.icmp_type(frame) {
+        // Of a later fragment nothing more can be told from itself.
+        None => true,
+        // Errors are never about errors (RFC 1122 §3.2.2), so one that answers an error was forwarded.
+        Some(sent @ (3 | 5 | 11 | 12)) => arrived.icmp_type(stimulus) != Some(sent),
+        // The last fragment of a request may be the one that causes the reply.
+        Some(sent) => request_of(sent)
+            .is_some_and(|request| arrived.icmp_type(stimulus).is_none_or(|kind| kind == request)),
     }
 }
 
-/// Whether `sent` is ICMP and goes the way back that `arrived` came, which is ICMP as well.
-fn turns_round(arrived: (&[u8], &Layout), sent: (&[u8], &Layout)) -> bool {
-    let ends = |(octets, layout): (&[u8], &Layout)| (layout.source(octets), layout.destination(octets));
-    let (from, to) = ends(arrived);
-    arrived.1.protocol(arrived.0) == protocol::ICMP
-        && sent.1.protocol(sent.0) == protocol::ICMP
-        && ends(sent) == (to, from)
-}
-
-/// The type that a reply of type `sent` answers.
-const fn query_of(sent: u8) -> Option<u8> {
-    match sent {
+/// The type of request that a stack itself answers by `reply`.
+const fn request_of(reply: u8) -> Option<u8> {
+    match reply {
         0 => Some(8),
         14 => Some(13),
         43 => Some(42),
@@ -220,28 +220,31 @@ const fn query_of(sent: u8) -> Option<u8> {
     }
 }
 
-/// Whether an ICMP message from a local address was made by the DUT and not forwarded under a translated address.
-fn is_made_here(context: &Context<'_>, frame: &[u8], layout: &Layout, numbers: [u16; 2]) -> bool {
-    let Some((stimulus, arrived)) = context.stimulus else { return true };
-    let Some(sent) = layout.icmp_type(frame) else {
-        // A later fragment: its first one was judged by its type, this one can only be told by its number.
-        return context.scenario.role != Role::Nat
-            || turns_round((stimulus, &arrived), (frame, layout))
-            || !numbers.contains(&arrived.identification(stimulus));
+/// Whether a translating stack made an ICMP message under the address of another: a reply to the query that was just
+/// handed in, or an error when what was handed in is none. Nothing that is forwarded becomes one or the other on the way.
+fn is_made_for_another(context: &Context<'_>, frame: &[u8], layout: &Layout) -> bool {
+    let Some((stimulus, arrived)) = context.stimulus.filter(|_| context.scenario.role == Role::Nat) else {
+        return false;
     };
-    let request = match sent {
-        0 | 14 | 43 => query_of(sent),
-        // Errors are never about errors (RFC 1122 §3.2.2), so one that answers an error was forwarded.
-        3 | 5 | 11 | 12 => return arrived.icmp_type(stimulus) != Some(sent),
-        _ => return false,
-    };
-    // The last fragment of a request may be the one that causes the reply.
-    arrived.icmp_type(stimulus).is_none_or(|kind| Some(kind) == request)
+    if layout.protocol(frame) != protocol::ICMP {
+        return false;
+    }
+    let came = arrived.icmp_type(stimulus);
+    let was_icmp = arrived.protocol(stimulus) == protocol::ICMP;
+    match layout.icmp_type(frame) {
+        Some(3 | 5 | 11 | 12) => !was_icmp || came.is_some_and(|kind| !matches!(kind, 3..=5 | 11 | 12)),
+        // The last fragment of a request may be the one that causes the reply.
+        Some(sent) => was_icmp && request_of(sent).is_some_and(|asked| came.is_none_or(|kind| kind == asked)),
+        // Of a later fragment nothing more can be told from itself.
+        None => layout.identification(frame) != arrived.identification(stimulus),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+
+    use super::*;
 
     use super::super::tests_support::{World, identified, with_checksum};
     use crate::model::Role;
@@ -325,31 +328,29 @@ mod tests {
         assert_eq!(World::default().equal(&error(7), &error(8)), equal, "the stimulus has identification 3");
     }
 
-    /// NAT has a system answer queries under the addresses they were sent to.
+    /// A request that NAT redirects to the stack itself is answered under the address that was asked.
     #[rstest]
-    #[case::echo(8, 0, [10, 0, 0, 77], true)]
-    #[case::timestamp(13, 14, [10, 0, 0, 77], true)]
-    #[case::reply_to_another_query(13, 0, [10, 0, 0, 77], false)]
-    #[case::request_turned_round(8, 8, [10, 0, 0, 77], false)]
-    #[case::from_another_address(8, 0, [10, 0, 0, 78], true)]
+    #[case::reply(Role::Nat, 8, REPLY, true)]
+    #[case::forwarded_reply(Role::Nat, 0, REPLY, false)]
+    #[case::other_reply(Role::Nat, 13, REPLY, false)]
+    #[case::forwarded_request(Role::Nat, 8, ECHO, false)]
+    #[case::nobody_translates(Role::Router, 8, REPLY, false)]
     fn replies_from_addresses_of_others(
+        #[case] role: Role,
         #[case] asked: u8,
-        #[case] sent: u8,
-        #[case] source: [u8; 4],
+        #[case] sent: &[u8],
         #[case] equal: bool,
     ) {
-        let addressed = |icmp_type, id, source: [u8; 4], destination: [u8; 4]| {
-            let mut frame = identified(1, id, 0, &[icmp_type, 0, 0, 0, 0, 1, 0, 1]);
-            frame[12..16].copy_from_slice(&source);
-            frame[16..20].copy_from_slice(&destination);
+        let request = identified(1, 3, 0, &[asked, 0, 0, 0, 0, 1, 0, 1]);
+        let frame = |id, flags, payload: &[u8]| {
+            let mut frame = identified(1, id, flags, payload);
+            frame[12..16].copy_from_slice(&[10, 0, 0, 77]);
             with_checksum(frame)
         };
-        let query = addressed(asked, 3, [10, 0, 0, 2], [10, 0, 0, 77]);
-        let reply = |id| addressed(sent, id, source, [10, 0, 0, 2]);
-        let mut translator = World::default().with_role(Role::Nat).with_stimulus(query.clone());
-        assert_eq!(translator.equal(&reply(7), &reply(8)), equal);
-        let mut router = World::default().with_role(Role::Router).with_stimulus(query);
-        assert!(!router.equal(&reply(7), &reply(8)), "only a translator answers for others");
+        let mut world = World::default().with_role(role).with_stimulus(request);
+        assert_eq!(world.equal(&frame(7, 0x2000, sent), &frame(8, 0x2000, sent)), equal);
+        assert_eq!(world.equal(&frame(7, 1, REPLY), &frame(8, 1, REPLY)), equal, "the second piece");
+        assert!(!world.equal(&frame(9, 1, REPLY), &frame(10, 1, REPLY)), "a piece of another datagram");
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct NatPort {
     /// Who has a tuple on A, and who on B.
     owners: [HashMap<Key, Flow>; 2],
     born: [HashMap<Flow, Birth>; 2],
+    /// Names that were given up at this step, which still stand in what tells of it.
+    past: Vec<(u8, [TrackedTuple; 2])>,
     /// How many taken numbers the searches since the last reading may have met.
     rejections: u64,
 }
@@ -77,6 +79,7 @@ impl NatPort {
         if self.choices.is_empty() {
             return;
         }
+        self.past.clear();
         for (side, events) in [a, b].into_iter().enumerate() {
             events.iter().for_each(|event| self.event(side, event));
         }
@@ -230,6 +233,7 @@ impl NatPort {
 
     fn forget(&mut self, flow: &Flow) {
         let Some(names) = self.flows.remove(flow) else { return };
+        self.past.push((flow.0, names.translated));
         for (owners, tuple) in self.owners.iter_mut().zip(names.translated) {
             owners.remove(&(flow.0, tuple));
         }
@@ -240,6 +244,7 @@ impl NatPort {
         let forth = |a: TrackedTuple, b: TrackedTuple| {
             let flow = self.owners[0].get(&(protocol, a));
             flow.and_then(|flow| self.flows.get(flow)).is_some_and(|names| names.translated == [a, b])
+                || self.past.contains(&(protocol, [a, b]))
         };
         forth(a, b) || forth(inverse(protocol, a), inverse(protocol, b))
     }

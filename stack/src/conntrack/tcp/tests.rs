@@ -417,6 +417,16 @@ fn check(knob: &str, rows: &str) {
     o A 5001/9001 -> ESTABLISHED/o ESTABLISHED 432000 A
 "
 )]
+#[case::resync_of_a_connection_picked_up_trusts_the_side_that_sent_the_syn_only(
+    "",
+    "
+    o A 100/500 -> NEW/o ESTABLISHED 300 U
+    o S 5000/0 -> NEW/o ESTABLISHED 300 U
+    r SA 9000/5001 -> ESTABLISHED/r SYN_RECV 60
+    r A 90000/5001 -> ESTABLISHED/r SYN_RECV 60
+    o A 90000/9001 -> INVALID SYN_RECV 60
+"
+)]
 #[case::challenge_ack_in_last_ack(
     "",
     "

@@ -187,7 +187,8 @@ fn remember_offer(record: &mut TcpRecord, segment: &Segment<'_>) {
     }
 }
 
-/// Starts anew from the remembered SYN; the side that answers is unknown.
+/// Starts anew from the remembered SYN; the side that answers is unknown. Where the connection was picked up in the
+/// middle its window stays untrusted, unlike that of the side that sent the SYN.
 fn resynchronize(record: &mut TcpRecord, answering: Direction) {
     let (own, peer) = (answering.index(), answering.opposite().index());
     let last = record.last;
@@ -199,7 +200,7 @@ fn resynchronize(record: &mut TcpRecord, answering: Direction) {
     record.last.flags &= !Last::CHALLENGE;
     record.windows[own] = Window::default();
     record.scales[own] = 0;
-    record.flags[own] = SideFlags::NONE;
+    record.flags[own] = record.flags[own].common(SideFlags::LIBERAL);
 }
 
 /// What a reset does. Its sequence number has to be believable where much is at stake. RFC 5961 §3.

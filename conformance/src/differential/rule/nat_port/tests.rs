@@ -155,6 +155,18 @@ fn a_port_is_free_again_when_its_flow_is_gone() {
     nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
     nat.learn(&[destroy(2000, 5000), new(2001, 5000)], &[destroy(2000, 6000), new(2001, 6500)]);
     assert!(agree(&nat, 5000, 6500));
+    assert!(agree(&nat, 5000, 6000), "what this step tells of the end");
+    nat.learn(&[], &[]);
+    assert!(agree(&nat, 5000, 6500) && !agree(&nat, 5000, 6000));
+}
+
+#[test]
+fn the_end_of_a_flow_is_told_under_its_names() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
+    nat.learn(&[destroy(2000, 5000)], &[destroy(2000, 6000)]);
+    assert!(agree(&nat, 5000, 6000));
+    nat.learn(&[], &[]);
     assert!(!agree(&nat, 5000, 6000));
 }
 
@@ -163,6 +175,7 @@ fn the_same_flow_draws_anew_when_it_is_tracked_anew() {
     let mut nat = NatPort::new(&scenario());
     nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
     nat.learn(&[new(2000, 5001)], &[new(2000, 6001)]);
+    nat.learn(&[], &[]);
     assert!(agree(&nat, 5001, 6001) && !agree(&nat, 5000, 6000));
 }
 
