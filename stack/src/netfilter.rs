@@ -13,7 +13,7 @@ use crate::filter::{self, Action, Rule, Rules, Table, View};
 use crate::hook::{Hook, HookVerdict};
 use crate::interface::InterfaceId;
 use crate::nat::{self, Addresses, Binding, Nat, Request, Translation};
-use crate::packet::Packet;
+use crate::packet::{Attachment, Packet};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::wire::Ipv4Edit;
@@ -22,6 +22,9 @@ use crate::wire::Ipv4Edit;
 const LEAST_QUERY_LIFE_S: u32 = 60;
 /// Code of Destination Unreachable: Communication Administratively Prohibited. RFC 1812 §5.2.7.1.
 const ADMINISTRATIVELY_PROHIBITED: u8 = 13;
+
+/// Octets of the common header of SCTP. RFC 9260 §3.1.
+const SCTP_HEADER_LEN: usize = 12;
 
 /// What is filtered, tracked and translated.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,10 +117,14 @@ fn view<'p>(hook: Hook, packet: &'p Packet, outgoing: Option<(InterfaceId, Ipv4A
 
 /// Forgets where a reassembled datagram was cut when translation needed octets beyond its first fragment.
 fn forget_cuts(packet: &mut Packet, is_error: bool, is_rewritten: bool) {
-    let header_len = packet.header_len();
-    let Packet { octets, reassembled: Some(reassembled), .. } = packet else { return };
-    let Some(&first) = reassembled.layout.first() else { return };
-    if nat::reach(octets, is_error, is_rewritten) > header_len + usize::from(first) {
+    let reach = nat::reach(&packet.octets, is_error, is_rewritten);
+    forget_cuts_within(packet, reach.saturating_sub(packet.header_len()));
+}
+
+/// Forgets where a reassembled datagram was cut if its first fragment held less than `len` octets of its payload.
+fn forget_cuts_within(packet: &mut Packet, len: usize) {
+    let Some(reassembled) = packet.reassembled.as_mut() else { return };
+    if reassembled.layout.first().is_some_and(|first| usize::from(*first) < len) {
         reassembled.layout.clear();
     }
 }
@@ -172,6 +179,14 @@ impl Netfilter {
             && packet.incoming.is_some()
             && Tracking::of(packet.conntrack) != Tracking::Untracked
             && conntrack::is_summed(&packet.octets)
+    }
+
+    /// Whether the modeled kernel sums up the SCTP packet in a datagram, for which it moves its header together.
+    fn has_summed_chunks(&self, packet: &Packet) -> bool {
+        packet.protocol() == protocol::SCTP
+            && packet.payload().len() >= SCTP_HEADER_LEN
+            && self.conntrack.config.checksum
+            && packet.conntrack == Attachment::NONE
     }
 
     /// Whether a packet is not what its sender made of it, so that nobody would be helped by an error about it.
@@ -241,6 +256,9 @@ impl Netfilter {
             && let Some(reason) = filter::clause::refusal(&self.departures, packet)
         {
             return HookVerdict::Drop(reason);
+        }
+        if entrance == Entrance::Prerouting && self.has_summed_chunks(packet) {
+            forget_cuts_within(packet, SCTP_HEADER_LEN);
         }
         let Packet { octets, zone, conntrack, .. } = packet;
         match self.conntrack.classify(around.now, entrance, octets, *zone, conntrack) {

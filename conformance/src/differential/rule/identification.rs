@@ -244,7 +244,6 @@ fn is_made_for_another(context: &Context<'_>, frame: &[u8], layout: &Layout) -> 
 mod tests {
     use rstest::rstest;
 
-    use super::*;
 
     use super::super::tests_support::{World, identified, with_checksum};
     use crate::model::Role;
