@@ -5,7 +5,8 @@ use core::net::Ipv4Addr;
 
 use crate::config::Departures;
 use crate::conntrack::{
-    self, Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking, protocol,
+    self, Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking,
+    protocol,
 };
 use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;

@@ -56,9 +56,13 @@ impl Identification {
     pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
         let at = pair.layout.ip + 4;
         let (a, b) = pair.u16(at);
-        let fits = match source_of_number(context, pair.a, &pair.layout, [a, b]) {
+        let source = match is_later_message(pair) {
             // What a later fragment carries does not tell who made it; its first fragment came right before.
-            Source::Hashed if is_later_message(pair) && !self.continues(pair, a) => return,
+            true if self.continues(pair, a) => Source::Hashed,
+            true => Source::Elsewhere,
+            false => source_of_number(context, pair.a, &pair.layout, [a, b]),
+        };
+        let fits = match source {
             Source::Elsewhere => return,
             Source::Hashed => self.renames(pair, a, b) && self.zeros_are_rare(pair, a, b),
             Source::Connection => self.keeps_distance(pair, a, b),
@@ -156,9 +160,7 @@ fn source_of_number(context: &Context<'_>, frame: &[u8], layout: &Layout, number
     }
     match (&context.step.action, layout.protocol(frame)) {
         (Action::Socket { socket, action }, _) => of_socket(context, *socket, action),
-        (_, protocol::ICMP)
-            if !layout.dont_fragment(frame) && is_made_here(context, frame, layout) =>
-        {
+        (_, protocol::ICMP) if !layout.dont_fragment(frame) && is_made_here(context, frame, layout) => {
             Source::Hashed
         }
         // Segments of local connections; RST and SYN-ACK have DF and identification zero on both sides.
@@ -243,7 +245,6 @@ fn is_made_for_another(context: &Context<'_>, frame: &[u8], layout: &Layout) -> 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-
 
     use super::super::tests_support::{World, identified, with_checksum};
     use crate::model::Role;
