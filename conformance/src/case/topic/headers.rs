@@ -27,13 +27,10 @@ fn lengths() -> Section {
         }))
 }
 
-/// A request with the identification that makes its header checksum zero.
+/// A request with the identification that makes its header checksum zero: that which the checksum would be without one.
 fn request_that_sums_to_zero(w: &World) -> Packet {
-    let sums_to_zero = |it: &Packet| it.build()[10..12] == [0, 0];
-    (0..=u16::MAX)
-        .map(|identification| w.echo().identification(identification))
-        .find(sums_to_zero)
-        .expect("each sum comes up once in so many identifications")
+    let without = w.echo().identification(0).build();
+    w.echo().identification(u16::from_be_bytes([without[10], without[11]]))
 }
 
 fn checksums() -> Section {
