@@ -33,6 +33,7 @@ struct Data<'a> {
     requirements: &'a BTreeMap<String, (String, String)>,
     cases: Vec<CaseData<'a>>,
     frames: Vec<Frame>,
+    texts: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -74,15 +75,20 @@ struct CellData<'a> {
 /// A frame by interface and number in the table of frames.
 type FrameAt<'a> = (&'a str, usize);
 
+/// A step; what is empty or false is left out, and texts stand as their numbers in the table of texts.
 #[derive(Serialize)]
 struct StepData<'a> {
     at: u64,
-    what: &'a str,
+    what: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     stimulus: Option<FrameAt<'a>>,
-    expected: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expected: Vec<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     frames: Vec<FrameAt<'a>>,
-    others: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
 }
 
@@ -94,14 +100,28 @@ struct Frame {
     length: usize,
 }
 
-/// Frames, each once: stimuli are the same on every DUT, and many answers too.
+/// Frames and texts, each once: stimuli and expectations are the same on every DUT, and many answers too.
 #[derive(Default)]
-struct Frames<'a> {
+struct Pool<'a> {
     list: Vec<Frame>,
     places: BTreeMap<(&'a str, bool), usize>,
+    texts: Vec<&'a str>,
+    text_places: BTreeMap<&'a str, usize>,
 }
 
-impl<'a> Frames<'a> {
+impl<'a> Pool<'a> {
+    fn text(&mut self, text: &'a str) -> usize {
+        let texts = &mut self.texts;
+        *self.text_places.entry(text).or_insert_with(|| {
+            texts.push(text);
+            texts.len() - 1
+        })
+    }
+
+    fn texts(&mut self, texts: &'a [String]) -> Vec<usize> {
+        texts.iter().map(|text| self.text(text)).collect()
+    }
+
     fn place(&mut self, interfaces: &[Interface], (name, hex): &'a (String, String)) -> FrameAt<'a> {
         let link = interfaces.iter().find(|it| it.name == *name).map_or(LinkKind::Ip, |it| it.link);
         let list = &mut self.list;
@@ -117,7 +137,7 @@ impl<'a> Frames<'a> {
 
 impl<'a> Data<'a> {
     fn new(matrix: &'a Matrix) -> Self {
-        let mut frames = Frames::default();
+        let mut frames = Pool::default();
         let rows = matrix.rows();
         let cases = rows
             .iter()
@@ -151,11 +171,12 @@ impl<'a> Data<'a> {
             requirements: &matrix.requirements,
             cases,
             frames: frames.list,
+            texts: frames.texts,
         }
     }
 }
 
-fn cell_data<'a>(case: Option<&'a CaseResult>, frames: &mut Frames<'a>) -> CellData<'a> {
+fn cell_data<'a>(case: Option<&'a CaseResult>, frames: &mut Pool<'a>) -> CellData<'a> {
     let word = Word::of(case);
     let Some(case) = case else {
         return CellData { word, why: "", failure: None, known: None, command: "", steps: Vec::new() };
@@ -170,14 +191,14 @@ fn cell_data<'a>(case: Option<&'a CaseResult>, frames: &mut Frames<'a>) -> CellD
     }
 }
 
-fn step_data<'a>(step: &'a StepNote, interfaces: &[Interface], frames: &mut Frames<'a>) -> StepData<'a> {
+fn step_data<'a>(step: &'a StepNote, interfaces: &[Interface], frames: &mut Pool<'a>) -> StepData<'a> {
     StepData {
         at: step.at_us,
-        what: &step.what,
+        what: frames.text(&step.what),
         stimulus: step.stimulus.as_ref().map(|it| frames.place(interfaces, it)),
-        expected: &step.expected,
+        expected: frames.texts(&step.expected),
         frames: step.frames.iter().map(|it| frames.place(interfaces, it)).collect(),
-        others: &step.others,
+        others: frames.texts(&step.others),
         failed: step.failed,
     }
 }

@@ -4,6 +4,12 @@
 (() => {
   const { el, number, count, elapsed, shareBar, Grid, Sheet } = Shell;
   const data = JSON.parse(document.getElementById("data").textContent);
+  // What the stacks have in common stands once in the page.
+  for (const step of data.cases.flatMap((item) => item.cells.flatMap((cell) => cell.steps))) {
+    step.what = data.texts[step.what];
+    for (const list of ["expected", "others"]) step[list] = (step[list] ?? []).map((at) => data.texts[at]);
+    step.frames ??= [];
+  }
   const words = {
     "pass": ["agree", "✓", "pass"], "known": ["explained", "≈", "known failure"], "fail": ["diverge", "✗", "fail"],
     "unexpected-pass": ["diverge", "!", "unexpected pass"], "unsupported": ["skipped", "–", "unsupported"],
