@@ -139,6 +139,7 @@ impl Stack {
         let mut router = Router::new(&config, 0)?;
         router.keep_exceptions_of(&mut self.router);
         self.router = router;
+        self.sockets.forget_ways();
         self.reassembly.config = reassembly_config(&config);
         self.config = config;
         Ok(())

@@ -154,6 +154,11 @@ impl Stack {
         if packet.route.is_some() {
             return Ok(());
         }
+        if let Some(way) = self.way_to_connected(packet) {
+            packet.route = Some(way);
+            self.log(sink, "route", "", || Detail::Text("as before"));
+            return Ok(());
+        }
         let query = self.input_query(packet, packet.destination());
         let route = packet.route.insert(Route::DELIVERY);
         if let Err(reason) = self.router.route_input_into(&query, route) {

@@ -45,6 +45,7 @@ impl Stack {
             peer: None,
             options,
             identification: self.random.next_u32() as u16,
+            inward: None,
             is_listening: wanted.kind == SocketKind::Tcp && wanted.local.is_some() && wanted.peer.is_none(),
             connections: Vec::new(),
         };

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use super::tcp::Connection;
+use crate::ip::route::Route;
+
 use super::{PathMtuDiscovery, SocketId, SocketKind, SocketOption};
 
 /// Options of a socket.
@@ -72,6 +74,8 @@ pub(crate) struct Socket {
     pub(crate) options: SocketOptions,
     /// Next identification of a connected socket.
     pub(crate) identification: u16,
+    /// The way that a datagram from its peer was found to reach it by.
+    pub(crate) inward: Option<Route>,
     /// TCP connections: the one that was opened, or those that were accepted.
     /// Whether a TCP socket waits for connections.
     pub(crate) is_listening: bool,
@@ -147,6 +151,17 @@ impl Sockets {
     #[inline]
     pub(crate) const fn has_raw(&self) -> bool {
         self.raw != 0
+    }
+
+    /// Whether any other socket is open.
+    #[inline]
+    pub(crate) const fn has_others(&self) -> bool {
+        self.others != 0
+    }
+
+    /// Forgets by which ways datagrams reach the sockets.
+    pub(crate) fn forget_ways(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|socket| socket.inward = None);
     }
 
     /// The open sockets.
@@ -227,6 +242,7 @@ mod tests {
             peer,
             options: SocketOptions::new(PathMtuDiscovery::Want),
             identification: 0,
+            inward: None,
             is_listening: false,
             connections: Vec::new(),
         }

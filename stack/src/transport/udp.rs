@@ -5,8 +5,10 @@ use core::net::SocketAddrV4;
 
 use crate::counters::Counter;
 use crate::drop_reason::DropReason;
+use crate::interface::{InterfaceId, LinkClass};
+use crate::ip::route::Route;
 use crate::outcome::{Notice, Outcome, Refusal};
-use crate::packet::{Attachment, Packet};
+use crate::packet::{Attachment, Packet, PacketLink};
 use crate::sink::Sink;
 use crate::socket::{SocketId, SocketKind};
 use crate::stack::Stack;
@@ -54,6 +56,43 @@ struct Header {
 }
 
 impl Stack {
+    /// The way of a datagram from the peer of a connected socket, if one reached that before: the tables are not asked
+    /// again, nor whether the source may come by this interface.
+    #[inline]
+    pub(crate) fn way_to_connected(&self, packet: &Packet) -> Option<Route> {
+        if !self.sockets.has_others() || packet.protocol() != u8::from(Protocol::Udp) {
+            return None;
+        }
+        self.sockets.get(self.connected_socket(packet)?)?.inward
+    }
+
+    /// The connected socket of a datagram that came in whole and for this station, if sockets may be asked for the way.
+    fn connected_socket(&self, packet: &Packet) -> Option<SocketId> {
+        let sysctls = &self.config.sysctls;
+        let may_ask = sysctls.ip_early_demux != 0 && sysctls.udp_early_demux != 0;
+        let came_whole = packet.link == PacketLink::Frame(LinkClass::Host)
+            && packet.incoming != Some(InterfaceId::LOOPBACK)
+            && !packet.is_fragment()
+            && packet.reassembled.is_none();
+        let header = header(packet).ok().filter(|_| may_ask && came_whole)?;
+        let local = SocketAddrV4::new(packet.destination(), header.destination_port);
+        let remote = SocketAddrV4::new(packet.source(), header.source_port);
+        let id = self.sockets.find(SocketKind::Udp, local, remote)?;
+        self.sockets.get(id)?.peer.map(|_| id)
+    }
+
+    /// Remembers how a datagram reached a connected socket; one of which it is known that its sum is wrong did not.
+    fn remember_way(&mut self, packet: &Packet, is_intact: bool) {
+        let reaches = is_intact || packet.payload().len() > SUMMED_AT_ONCE;
+        if reaches
+            && packet.options.source_route.is_none()
+            && let Some(id) = self.connected_socket(packet)
+            && let Some(socket) = self.sockets.get_mut(id)
+        {
+            socket.inward = packet.route;
+        }
+    }
+
     /// Takes in a UDP or UDP-Lite datagram.
     pub(crate) fn input_udp<S: Sink>(
         &mut self,
@@ -68,6 +107,9 @@ impl Stack {
         let remote = SocketAddrV4::new(packet.source(), header.source_port);
         if packet.route.is_some_and(|route| !route.is_unicast()) {
             return self.deliver_udp_to_all(packet, local, remote, (header, is_intact), &mib, sink);
+        }
+        if !is_lite && self.sockets.has_others() {
+            self.remember_way(packet, is_intact);
         }
         let found = if is_lite { None } else { self.sockets.find(SocketKind::Udp, local, remote) };
         match found {
@@ -198,4 +240,50 @@ fn covered_sum(packet: &Packet, protocol: Protocol, covered: usize) -> Sum {
     let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
     Sum::of_pseudo_header(packet.source(), packet.destination(), protocol, len)
         + Sum::of(payload.get(..covered).unwrap_or(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::address::Prefix;
+    use crate::config::{Config, Profile};
+    use crate::sink::Void;
+    use crate::socket::SocketConfig;
+    use crate::time::Instant;
+    use crate::wire::build::{ipv4, udp};
+
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
+    const PEER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 5);
+
+    /// What becomes of datagrams from the peer of a connected socket by the wrong interface, the right one, and the wrong
+    /// one again, under the strict reverse path filter.
+    #[rstest]
+    #[case::sockets_are_asked("1", [false, true, true])]
+    #[case::they_are_not("0", [false, true, false])]
+    fn a_connected_socket_knows_the_way(#[case] early_demux: &str, #[case] delivered: [bool; 3]) {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", [Prefix::new(Ipv4Addr::new(10, 0, 0, 1), 24)]).unwrap();
+        config.add_interface("t1", [Prefix::new(OWN, 24)]).unwrap();
+        config.set_sysctl("net.ipv4.conf.all.rp_filter", "1").unwrap();
+        config.set_sysctl("net.ipv4.udp_early_demux", early_demux).unwrap();
+        let mut stack = Stack::new(config, 1).unwrap();
+        let socket = SocketConfig {
+            kind: SocketKind::Udp,
+            local: Some(SocketAddrV4::new(OWN, 9)),
+            peer: Some(SocketAddrV4::new(PEER, 1000)),
+            options: Vec::new(),
+        };
+        stack.open_socket(Instant::ZERO, 0, &socket, &mut Void).unwrap();
+        let datagram =
+            ipv4().source(PEER).destination(OWN).carry(udp().source_port(1000).destination_port(9)).build();
+        let outcomes = [0, 1, 0].map(|interface| {
+            let interface = InterfaceId::configured(interface);
+            stack.receive(Instant::ZERO, 0, interface, LinkClass::Host, &datagram, &mut Void)
+        });
+        assert_eq!(outcomes.map(|outcome| outcome == Outcome::Delivered), delivered);
+    }
 }
