@@ -192,6 +192,15 @@ mod tests {
         assert_eq!(InterfaceIdentification::new(c_type, data), expected);
     }
 
+    #[test]
+    fn head_of_the_structure() {
+        let octets = [0x2f, 0, 0x12, 0x34];
+        let view = ExtensionView::new(&octets).unwrap();
+        assert_eq!((view.version(), view.checksum(), view.is_checksum_valid()), (2, 0x1234, false));
+        assert!(ExtensionView::new(&[0x20, 0, 0, 0]).unwrap().is_checksum_valid());
+        assert!(ExtensionView::new(&[0x20, 0, 0xdf, 0xff]).unwrap().is_checksum_valid());
+    }
+
     #[rstest]
     #[case::one(&[0, 8, 3, 2, 0, 0, 0, 1], 1, false)]
     #[case::two(&[0, 4, 9, 9, 0, 8, 3, 2, 0, 0, 0, 1], 2, false)]

@@ -150,6 +150,22 @@ mod tests {
         assert_eq!((view.options().len(), view.payload().len(), view.ports()), (options, payload, ports));
     }
 
+    #[test]
+    fn each_getter_reads_its_own_field() {
+        let octets = [0x45, 0x29, 0x01, 0x02, 0x03, 0x04, 0x65, 0x06, 7, 17, 0x0a, 0x0b, 10, 0, 0, 1, 10, 0, 0, 2];
+        let view = QuotedView::new(&octets).unwrap();
+        assert_eq!((view.version(), view.header_len(), view.tos()), (4, 20, 0x29));
+        assert_eq!((view.total_length(), view.identification()), (0x0102, 0x0304));
+        assert!(view.dont_fragment() && view.more_fragments());
+        assert_eq!(view.fragment_offset().octets(), 0x0506 * 8);
+        assert_eq!((view.ttl(), view.protocol(), view.header_checksum()), (7, Protocol::Udp, 0x0a0b));
+        assert_eq!(view.source(), Ipv4Addr::new(10, 0, 0, 1));
+        assert_eq!(view.destination(), Ipv4Addr::new(10, 0, 0, 2));
+        let clear = [0; 20];
+        let view = QuotedView::new(&clear).unwrap();
+        assert!(!view.dont_fragment() && !view.more_fragments());
+    }
+
     quickcheck! {
         fn no_getter_panics(octets: Vec<u8>) -> bool {
             QuotedView::new(&octets).is_none_or(|view| {

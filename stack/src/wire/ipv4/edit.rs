@@ -110,8 +110,26 @@ mod tests {
 
     use quickcheck::quickcheck;
 
-    use super::super::{Ipv4View, repaired};
+    use super::super::{DONT_FRAGMENT, Ipv4View, repaired};
     use super::*;
+
+    #[test]
+    fn each_setter_writes_its_own_field() {
+        let mut octets = [0; 20];
+        octets[0] = 0x45;
+        let mut edit = Ipv4Edit::new(&mut octets).unwrap();
+        edit.set_tos(0x29);
+        edit.set_total_length(0x0102);
+        edit.set_identification(0x0304);
+        edit.set_fragment(DONT_FRAGMENT, FragmentOffset::from_units(0x0506).unwrap());
+        edit.set_ttl(7);
+        edit.set_source(Ipv4Addr::new(10, 0, 0, 1));
+        edit.set_destination(Ipv4Addr::new(10, 0, 0, 2));
+        assert!(edit.options_mut().is_empty());
+        assert_eq!(octets, [0x45, 0x29, 1, 2, 3, 4, 0x45, 6, 7, 0, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        Ipv4Edit::new(&mut octets).unwrap().set_fragment_word(0x2001);
+        assert_eq!(octets[6..8], [0x20, 1]);
+    }
 
     quickcheck! {
         fn patches_keep_a_valid_checksum_valid(octets: Vec<u8>, source: u32, destination: u32) -> bool {
