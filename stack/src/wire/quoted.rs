@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn each_getter_reads_its_own_field() {
-        let octets = [0x45, 0x29, 0x01, 0x02, 0x03, 0x04, 0x65, 0x06, 7, 17, 0x0a, 0x0b, 10, 0, 0, 1, 10, 0, 0, 2];
+        let octets =
+            [0x45, 0x29, 0x01, 0x02, 0x03, 0x04, 0x65, 0x06, 7, 17, 0x0a, 0x0b, 10, 0, 0, 1, 10, 0, 0, 2];
         let view = QuotedView::new(&octets).unwrap();
         assert_eq!((view.version(), view.header_len(), view.tos()), (4, 20, 0x29));
         assert_eq!((view.total_length(), view.identification()), (0x0102, 0x0304));

@@ -66,12 +66,6 @@ impl PossibleCredit {
             range.low = range.low.saturating_sub(HIGHEST_PRICE);
         }
     }
-
-    /// The lowest and the highest possible credit.
-    pub fn bounds(&self) -> (i32, i32) {
-        let low = self.ranges.iter().map(|range| range.low).min().unwrap_or(0);
-        (low, self.ranges.iter().map(|range| range.high).max().unwrap_or(0))
-    }
 }
 
 impl Range {

@@ -1,0 +1,127 @@
+//! Rules that the recordings of the kernel do not reach: one stimulus each, and what shows of it.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use netassay_stack::address::Prefix;
+use netassay_stack::config::{Config, Profile, Route};
+use netassay_stack::counters::Counter;
+use netassay_stack::interface::{InterfaceId, LinkClass};
+use netassay_stack::sink::{LinkDestination, Sink};
+use netassay_stack::socket::{SocketConfig, SocketKind};
+use netassay_stack::stack::Stack;
+use netassay_stack::time::Instant;
+use netassay_stack::wire::build::{
+    Ipv4Builder, echo_reply, echo_request, extended_echo_request, extension, ipv4, redirect, udp, unreachable,
+};
+use netassay_stack::wire::icmp::{RedirectCode, UnreachableCode};
+use rstest::rstest;
+
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
+const OTHER_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 77);
+const FAR: Ipv4Addr = Ipv4Addr::new(20, 0, 0, 9);
+const LINK: InterfaceId = InterfaceId::configured(0);
+
+/// What left: where to, and the datagram.
+#[derive(Default)]
+struct Sent(Vec<(LinkDestination, Vec<u8>)>);
+
+impl Sink for Sent {
+    fn transmit(&mut self, _: InterfaceId, to: LinkDestination, datagram: &[u8]) {
+        self.0.push((to, datagram.to_vec()));
+    }
+}
+
+/// A host with one link and a way to everywhere.
+fn config(sysctls: &[(&str, &str)]) -> Config {
+    let mut config = Config::new(Profile::Linux);
+    config.add_interface("t0", [Prefix::new(OWN, 24)]).unwrap();
+    config.routes.push(Route { via: Some(GATEWAY), ..Route::default() });
+    for (name, value) in sysctls {
+        config.set_sysctl(name, value).unwrap();
+    }
+    config
+}
+
+fn host(sysctls: &[(&str, &str)]) -> Stack {
+    Stack::new(config(sysctls), 1).unwrap()
+}
+
+/// What leaves for `datagram`.
+fn answers(stack: &mut Stack, datagram: &[u8]) -> Vec<(LinkDestination, Vec<u8>)> {
+    let mut sent = Sent::default();
+    stack.receive(Instant::ZERO, 0, LINK, LinkClass::Host, datagram, &mut sent);
+    sent.0
+}
+
+fn from(source: Ipv4Addr) -> Ipv4Builder<Vec<u8>> {
+    ipv4().source(source).destination(OWN)
+}
+
+/// Linux: without `shared_media`, `secure_redirects` lets a host follow redirects to gateways of default routes only.
+#[rstest]
+#[case::secure_and_unknown("1", OTHER_GATEWAY, GATEWAY)]
+#[case::not_secure("0", OTHER_GATEWAY, OTHER_GATEWAY)]
+fn redirect_to(#[case] secure: &str, #[case] told: Ipv4Addr, #[case] used: Ipv4Addr) {
+    let mut stack = host(&[
+        ("net.ipv4.conf.all.shared_media", "0"),
+        ("net.ipv4.conf.t0.shared_media", "0"),
+        ("net.ipv4.conf.all.secure_redirects", "0"),
+        ("net.ipv4.conf.t0.secure_redirects", secure),
+    ]);
+    let echo = from(FAR).carry(echo_request()).build();
+    let reply = ipv4().source(OWN).destination(FAR).carry(echo_reply()).build();
+    assert_eq!(answers(&mut stack, &echo)[0].0, LinkDestination::Station(GATEWAY));
+    answers(&mut stack, &from(GATEWAY).carry(redirect(RedirectCode::Host, told).quote(reply)).build());
+    assert_eq!(answers(&mut stack, &echo)[0].0, LinkDestination::Station(used));
+}
+
+/// RFC 8335 §2: the extension structure holds an interface identification object, class 3. Linux does not look.
+#[rstest]
+#[case::identification(3, true, 0)]
+#[case::other_class(1, true, 1)]
+#[case::other_class_under_linux(1, false, 0)]
+fn class_of_the_object_of_a_probe(#[case] class: u8, #[case] is_checked: bool, #[case] code: u8) {
+    let mut config = config(&[("net.ipv4.icmp_echo_enable_probe", "1")]);
+    config.departures.extended_echo_extension_is_checked = is_checked;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let structure = extension().object(class, 1, *b"t0\0\0");
+    let probe = from(PEER).carry(extended_echo_request().extended_flags(1).extension(structure)).build();
+    assert_eq!(answers(&mut stack, &probe)[0].1[20..22], [43, code]);
+}
+
+/// Linux refuses a reply only where headers and data exceed what a socket may have under way.
+#[test]
+fn large_echoes_are_answered() {
+    let mut stack = host(&[]);
+    let whole = from(PEER).carry(echo_request().data([7; 60_000])).build();
+    let pieces: Vec<_> = whole[20..].chunks(1480).collect();
+    let mut sent = Vec::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        let builder = from(PEER).protocol(1).fragment_offset(number * 1480);
+        let is_last = number + 1 == pieces.len();
+        let builder = if is_last { builder } else { builder.more_fragments() };
+        sent = answers(&mut stack, &builder.payload(*piece).build());
+    }
+    let len: usize = sent.iter().map(|(_, datagram)| datagram.len() - 20).sum();
+    assert_eq!(len, 60_008);
+}
+
+/// Linux: an error that quotes less than 8 octets of payload, or the reserved protocol 255, is counted and goes to none.
+#[rstest]
+#[case::whole(8, 17, 0)]
+#[case::short(7, 17, 1)]
+#[case::reserved_protocol(8, 255, 1)]
+fn errors_that_reach_nobody(#[case] payload: usize, #[case] protocol: u8, #[case] bad: u64) {
+    let mut stack = host(&[]);
+    let local = Some(SocketAddrV4::new(OWN, 7));
+    let wanted = SocketConfig { kind: SocketKind::Udp, local, peer: None, options: Vec::new() };
+    stack.open_socket(Instant::ZERO, 0, &wanted, &mut Sent::default()).unwrap();
+    let mut quoted = ipv4().source(OWN).destination(PEER).protocol(protocol);
+    let datagram = udp().source_port(7).destination_port(9);
+    quoted = quoted.payload(ipv4().carry(datagram).build()[20..].to_vec());
+    let error = unreachable(UnreachableCode::Port).quote(&quoted.build()[..20 + payload]);
+    answers(&mut stack, &from(PEER).carry(error).build());
+    assert_eq!(stack.counters().value(Counter::IcmpInErrors), bad);
+}
