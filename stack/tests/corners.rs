@@ -125,3 +125,17 @@ fn errors_that_reach_nobody(#[case] payload: usize, #[case] protocol: u8, #[case
     answers(&mut stack, &from(PEER).carry(error).build());
     assert_eq!(stack.counters().value(Counter::IcmpInErrors), bad);
 }
+
+/// RFC 1122 §3.3.4.2: what goes to a group leaves by the interface of its source, in pieces that fit there.
+#[test]
+fn datagrams_to_a_group_fit_the_interface_of_their_source() {
+    let mut stack = host(&[]);
+    let local = Some(SocketAddrV4::new(OWN, 7));
+    let wanted = SocketConfig { kind: SocketKind::Udp, local, peer: None, options: Vec::new() };
+    let mut sent = Sent::default();
+    let socket = stack.open_socket(Instant::ZERO, 0, &wanted, &mut sent).unwrap();
+    let group = Some(SocketAddrV4::new([224, 0, 0, 9].into(), 9));
+    stack.send(Instant::ZERO, 0, socket, group, &[7; 3000], &mut sent).unwrap();
+    let lengths: Vec<_> = sent.0.iter().map(|(_, datagram)| datagram.len()).collect();
+    assert_eq!(lengths, [1500, 1500, 68]);
+}

@@ -170,3 +170,26 @@ fn path_mtu_of(message: &IcmpView<'_>, protocol: Protocol, sysctls: &Sysctls) ->
         _ => Some(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_it_is_told(0, Protocol::Udp, Some(1300))]
+    #[case::as_the_least(1, Protocol::Udp, Some(0))]
+    #[case::not_at_all(2, Protocol::Tcp, None)]
+    #[case::only_what_is_connected(3, Protocol::Tcp, Some(1300))]
+    #[case::not_what_is_not(3, Protocol::Udp, None)]
+    fn modes_of_path_mtu_discovery(
+        #[case] mode: i64,
+        #[case] protocol: Protocol,
+        #[case] expected: Option<u32>,
+    ) {
+        let message = [3, 4, 0, 0, 0, 0, 0x05, 0x14];
+        let sysctls = Sysctls { ip_no_pmtu_disc: mode, ..Sysctls::default() };
+        assert_eq!(path_mtu_of(&IcmpView::new(&message).unwrap(), protocol, &sysctls), expected);
+    }
+}
