@@ -11,7 +11,8 @@ use netassay_stack::socket::{SocketConfig, SocketKind};
 use netassay_stack::stack::Stack;
 use netassay_stack::time::Instant;
 use netassay_stack::wire::build::{
-    Ipv4Builder, echo_reply, echo_request, extended_echo_request, extension, ipv4, redirect, udp, unreachable,
+    Ipv4Builder, echo_reply, echo_request, extended_echo_request, extension, icmp, ipv4, redirect, udp,
+    unreachable,
 };
 use netassay_stack::wire::icmp::{RedirectCode, UnreachableCode};
 use rstest::rstest;
@@ -138,4 +139,58 @@ fn datagrams_to_a_group_fit_the_interface_of_their_source() {
     stack.send(Instant::ZERO, 0, socket, group, &[7; 3000], &mut sent).unwrap();
     let lengths: Vec<_> = sent.0.iter().map(|(_, datagram)| datagram.len()).collect();
     assert_eq!(lengths, [1500, 1500, 68]);
+}
+
+/// Linux: what a route that is not one for groups knows of paths says nothing about groups.
+#[test]
+fn the_mtu_of_the_default_route_is_not_that_of_a_group() {
+    let mut config = config(&[]);
+    config.routes[0].mtu = Some(600);
+    let mut stack = Stack::new(config, 1).unwrap();
+    let wanted = SocketConfig { kind: SocketKind::Udp, local: None, peer: None, options: Vec::new() };
+    let mut sent = Sent::default();
+    let socket = stack.open_socket(Instant::ZERO, 0, &wanted, &mut sent).unwrap();
+    for (to, pieces) in [(Ipv4Addr::new(224, 0, 0, 9), 1), (FAR, 2)] {
+        sent.0.clear();
+        stack.send(Instant::ZERO, 0, socket, Some(SocketAddrV4::new(to, 9)), &[7; 1000], &mut sent).unwrap();
+        assert_eq!(sent.0.len(), pieces, "{to}");
+    }
+}
+
+/// RFC 1191 §3: code 4 of Destination Unreachable tells a path MTU, and nothing else does.
+#[rstest]
+#[case::fragmentation_needed(3, 4, 2)]
+#[case::other_code(3, 3, 1)]
+#[case::other_type(12, 4, 1)]
+fn what_makes_later_answers_smaller(#[case] icmp_type: u8, #[case] code: u8, #[case] pieces: usize) {
+    let mut stack = host(&[]);
+    let reply = ipv4().source(OWN).destination(FAR).carry(echo_reply().data([7; 1000])).build();
+    let error = icmp(icmp_type, code).word(800).quote(reply);
+    answers(&mut stack, &from(GATEWAY).carry(error).build());
+    let echo = from(FAR).carry(echo_request().data([7; 1000])).build();
+    assert_eq!(answers(&mut stack, &echo).len(), pieces);
+}
+
+/// RFC 1122 §3.2.2: no error about what came as a broadcast of the link, also where it was only a piece.
+#[rstest]
+#[case::to_this_host(LinkClass::Host, 1)]
+#[case::to_everybody(LinkClass::Broadcast, 0)]
+fn reassembly_that_takes_too_long(#[case] class: LinkClass, #[case] errors: usize) {
+    let mut stack = host(&[]);
+    let mut sent = Sent::default();
+    let first = from(PEER).protocol(17).more_fragments().payload([7; 64]).build();
+    stack.receive(Instant::ZERO, 0, LINK, class, &first, &mut sent);
+    let due = stack.poll_timeout().unwrap();
+    stack.handle_timeout(due, 0, &mut sent);
+    assert_eq!(sent.0.len(), errors);
+}
+
+/// Two stacks limit alike only as long as neither has told a host something that the other has not.
+#[test]
+fn limits_that_stand_alike() {
+    let (fresh, mut used) = (host(&[]), host(&[]));
+    assert!(used.has_limits_of(&fresh));
+    let datagram = from(PEER).carry(udp().source_port(1).destination_port(9)).build();
+    assert_eq!(answers(&mut used, &datagram).len(), 1);
+    assert!(!used.has_limits_of(&fresh));
 }

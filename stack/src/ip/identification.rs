@@ -91,6 +91,8 @@ const fn spread(first: u64, second: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use super::*;
     use crate::time::MICROS_PER_JIFFY;
 
@@ -99,6 +101,19 @@ mod tests {
 
     fn next(source: &mut Identifications, jiffies: u64, protocol: Protocol, extra: u32) -> u16 {
         source.next(Instant::from_micros(jiffies * MICROS_PER_JIFFY), A, B, protocol, |_| extra)
+    }
+
+    /// With 2048 buckets some 240 of 256 pairs of hosts are alone in theirs.
+    #[test]
+    fn hosts_seldom_share_a_bucket() {
+        let mut source = Identifications::new(1);
+        let pair = |host: u8| Ipv4Addr::new(10, 0, 0, host);
+        let mut starts: Vec<_> = (0..=u8::MAX)
+            .map(|host| source.next(Instant::ZERO, A, pair(host), Protocol::Icmp, |_| 0))
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        assert!(starts.len() > 225, "{}", starts.len());
     }
 
     #[test]

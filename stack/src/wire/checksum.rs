@@ -174,6 +174,12 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_carry_out_of_the_carry_is_added_too() {
+        assert_eq!(update_u16(0, 0, 1), 0xfffe);
+        assert_eq!(update_u32(0, 0, 0x0001_0001), 0xfffd);
+    }
+
     /// The procedure of RFC 1071 §4.1, word by word.
     fn by_the_book(octets: &[u8]) -> u16 {
         let mut sum = 0u32;

@@ -176,6 +176,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::config::{Config, Profile};
 
     #[rstest]
     #[case::as_it_is_told(0, Protocol::Udp, Some(1300))]
@@ -191,5 +192,20 @@ mod tests {
         let message = [3, 4, 0, 0, 0, 0, 0x05, 0x14];
         let sysctls = Sysctls { ip_no_pmtu_disc: mode, ..Sysctls::default() };
         assert_eq!(path_mtu_of(&IcmpView::new(&message).unwrap(), protocol, &sysctls), expected);
+    }
+
+    #[rstest]
+    #[case::unreachable(3, 3, Some(0))]
+    #[case::unreachable_unknown(3, 16, None)]
+    #[case::fragmentation_needed(3, 4, Some(0x0514))]
+    #[case::time_exceeded(11, 0, Some(0))]
+    #[case::reassembly_time_exceeded(11, 1, None)]
+    #[case::parameter_problem(12, 0, Some(9))]
+    #[case::source_quench(4, 1, Some(0))]
+    fn what_an_error_says(#[case] icmp_type: u8, #[case] code: u8, #[case] expected: Option<u32>) {
+        let stack = Stack::new(Config::new(Profile::Linux), 1).unwrap();
+        let message = [icmp_type, code, 0, 0, 9, 0, 0x05, 0x14];
+        let message = IcmpView::new(&message).unwrap();
+        assert_eq!(stack.info_of(&message, &QuotedView::new(&[0; 28]).unwrap()), expected);
     }
 }
