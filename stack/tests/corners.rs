@@ -194,3 +194,21 @@ fn limits_that_stand_alike() {
     assert_eq!(answers(&mut used, &datagram).len(), 1);
     assert!(!used.has_limits_of(&fresh));
 }
+
+/// RFC 1191 §4: what came in pieces that fit the next link goes on in such pieces, whatever DF says of them.
+#[rstest]
+#[case::pieces_fit(596, 2)]
+#[case::a_piece_is_too_long(595, 0)]
+fn pieces_that_were_put_together_to_be_tracked(#[case] mtu: u32, #[case] forwarded: usize) {
+    let mut config = config(&[("net.ipv4.ip_forward", "1")]);
+    config.netfilter.tracks = true;
+    config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap().mtu = mtu;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let transit = || ipv4().source(PEER).destination([10, 1, 0, 2]).dont_fragment();
+    let whole = transit().carry(udp().source_port(7).destination_port(9).data([7; 600])).build();
+    let first = transit().protocol(17).more_fragments().payload(&whole[20..596]).build();
+    let second = transit().protocol(17).fragment_offset(576).payload(&whole[596..]).build();
+    assert!(answers(&mut stack, &first).is_empty());
+    let sent = answers(&mut stack, &second);
+    assert_eq!(sent.iter().filter(|(_, datagram)| datagram[9] == 17).count(), forwarded);
+}
