@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use netassay_stack::address::Prefix;
 use netassay_stack::config::{Config, Profile, Route};
 use netassay_stack::counters::Counter;
+use netassay_stack::decision::{Decision, Detail};
 use netassay_stack::interface::{InterfaceId, LinkClass};
 use netassay_stack::sink::{LinkDestination, Sink};
 use netassay_stack::socket::{SocketConfig, SocketKind};
@@ -193,6 +194,7 @@ fn limits_that_stand_alike() {
     let datagram = from(PEER).carry(udp().source_port(1).destination_port(9)).build();
     assert_eq!(answers(&mut used, &datagram).len(), 1);
     assert!(!used.has_limits_of(&fresh));
+    assert_eq!((fresh.footprint().peers, used.footprint().peers), (0, 1));
 }
 
 /// RFC 1191 §4: what came in pieces that fit the next link goes on in such pieces, whatever DF says of them.
@@ -211,4 +213,47 @@ fn pieces_that_were_put_together_to_be_tracked(#[case] mtu: u32, #[case] forward
     assert!(answers(&mut stack, &first).is_empty());
     let sent = answers(&mut stack, &second);
     assert_eq!(sent.iter().filter(|(_, datagram)| datagram[9] == 17).count(), forwarded);
+}
+
+/// Linux: with `icmp_ignore_bogus_error_responses` off, an error about a broadcast reaches nobody.
+#[rstest]
+#[case::ignored("1", 1)]
+#[case::refused("0", 0)]
+fn errors_about_a_broadcast(#[case] ignore: &str, #[case] looked_at: u64) {
+    let mut stack = host(&[("net.ipv4.icmp_ignore_bogus_error_responses", ignore)]);
+    let broadcast = ipv4().source(OWN).destination([10, 0, 0, 255]).protocol(255).payload([0; 8]).build();
+    answers(&mut stack, &from(PEER).carry(unreachable(UnreachableCode::Port).quote(broadcast)).build());
+    // Whoever looks at it counts what is wrong with it besides.
+    assert_eq!(stack.counters().value(Counter::IcmpInErrors), looked_at);
+}
+
+/// Linux starts its sums with ones: of the two ways to write the checksum of nothing but zeros it takes zero.
+#[test]
+fn reply_without_a_single_bit() {
+    let echo = from(PEER).carry(echo_request().data([0; 8])).build();
+    let reply = &answers(&mut host(&[]), &echo)[0].1;
+    assert_eq!(reply[20..], [0; 16]);
+}
+
+/// The decision log says how the route was meant.
+#[rstest]
+#[case::own(OWN, "deliver")]
+#[case::broadcast([10, 0, 0, 255].into(), "deliver broadcast")]
+#[case::group([224, 0, 0, 1].into(), "deliver multicast")]
+#[case::elsewhere(FAR, "refused")]
+fn decisions_about_routes(#[case] destination: Ipv4Addr, #[case] text: &'static str) {
+    struct Log(Vec<Detail>);
+    impl Sink for Log {
+        fn wants_decisions(&self) -> bool {
+            true
+        }
+        fn decide(&mut self, decision: Decision) {
+            self.0.push(decision.detail);
+        }
+        fn transmit(&mut self, _: InterfaceId, _: LinkDestination, _: &[u8]) {}
+    }
+    let mut log = Log(Vec::new());
+    let echo = from(PEER).destination(destination).carry(echo_request()).build();
+    host(&[]).receive(Instant::ZERO, 0, LINK, LinkClass::Host, &echo, &mut log);
+    assert!(log.0.contains(&Detail::Text(text)), "{:?}", log.0);
 }

@@ -93,6 +93,8 @@ const fn spread(first: u64, second: u64) -> usize {
 mod tests {
     use std::vec::Vec;
 
+    use rstest::rstest;
+
     use super::*;
     use crate::time::MICROS_PER_JIFFY;
 
@@ -104,9 +106,9 @@ mod tests {
     }
 
     /// With 2048 buckets some 240 of 256 pairs of hosts are alone in theirs.
-    #[test]
-    fn hosts_seldom_share_a_bucket() {
-        let mut source = Identifications::new(1);
+    #[rstest]
+    fn hosts_seldom_share_a_bucket(#[values(1, u64::MAX)] seed: u64) {
+        let mut source = Identifications::new(seed);
         let pair = |host: u8| Ipv4Addr::new(10, 0, 0, host);
         let mut starts: Vec<_> = (0..=u8::MAX)
             .map(|host| source.next(Instant::ZERO, A, pair(host), Protocol::Icmp, |_| 0))

@@ -126,6 +126,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn pointer_is_the_third_octet() {
+        let pointers = |octets: &[u8]| {
+            Ipv4Options::new(octets).flatten().map(|option| option.pointer()).collect::<Vec<_>>()
+        };
+        assert_eq!(pointers(&[7, 4, 9, 0, 1, 68, 2]), [Some(9), None, None]);
+    }
+
     #[rstest]
     #[case::nothing(&[], &[], None)]
     #[case::end_of_list_ends(&[0, 7, 7, 7], &[(0, 0, 1)], None)]
