@@ -331,6 +331,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn each_getter_reads_its_own_field() {
+        let octets = [8, 1, 2, 3, 4, 5, 6, 7, 8];
+        let view = IcmpView::new(&octets).unwrap();
+        assert_eq!((view.icmp_type(), view.code(), view.checksum()), (IcmpType::Echo, 1, 0x0203));
+        assert_eq!(
+            (view.identifier(), view.sequence_number(), view.next_hop_mtu()),
+            (0x0405, 0x0607, 0x0607)
+        );
+        assert_eq!((view.pointer(), view.word(), view.body()), (4, 0x0405_0607, &[8][..]));
+    }
+
     #[rstest]
     #[case(0)]
     #[case(7)]

@@ -406,6 +406,7 @@ mod tests {
         let octets = [5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4];
         let Some(TcpOption::Sack(blocks)) = TcpOptions::new(&octets).next() else { panic!("no SACK") };
         assert_eq!(blocks.iter().collect::<Vec<_>>(), [(1, 2), (3, 4)]);
+        assert_eq!((blocks.len(), blocks.is_empty(), SackBlocks(&[]).is_empty()), (2, false, true));
     }
 
     quickcheck! {

@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn credits_part_where_they_decide_differently() {
+        let rate = GlobalRate { refills_early: true, ..RATE };
+        let now = moment(0).jiffies();
+        let range = |low, high| Range { refilled: Some(now), low, high };
+        let (mut allowing, mut refusing) = (Vec::new(), Vec::new());
+        range(-1, 3).divide(now, &rate, &mut allowing, &mut refusing);
+        assert_eq!((allowing, refusing), (Vec::from([range(1, 3)]), Vec::from([range(-1, 0)])));
+        let (mut allowing, mut refusing) = (Vec::new(), Vec::new());
+        range(1, 3).divide(now, &rate, &mut allowing, &mut refusing);
+        assert_eq!((allowing, refusing), (Vec::from([range(1, 3)]), Vec::new()));
+    }
+
+    #[test]
     fn a_burst_beyond_what_is_possible_is_refused() {
         let mut follower = PossibleCredit::default();
         let mut refused = 0;

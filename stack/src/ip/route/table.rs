@@ -199,3 +199,29 @@ fn add_connected(device: &Device, has_zero_form: bool, entries: &mut Vec<Entry>)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Prefix;
+    use crate::config::{Config, Profile};
+    use crate::stack::Stack;
+
+    #[test]
+    fn a_subnet_is_connected_once() {
+        let mut config = Config::new(Profile::Linux);
+        let addresses = [([10, 0, 0, 1], 24), ([10, 0, 0, 3], 24), ([10, 0, 1, 5], 32), ([10, 0, 2, 4], 31)];
+        let prefixes = addresses.map(|(address, length)| Prefix::new(address.into(), length));
+        config.add_interface("t0", prefixes).unwrap();
+        let stack = Stack::new(config, 1).unwrap();
+        let t0 = InterfaceId::configured(0);
+        let of_kind = |kind: RouteKind| -> Vec<_> {
+            let entries = stack.router().table.entries().iter();
+            entries.filter(|it| it.outgoing == t0 && it.kind == kind).map(|it| it.to).collect()
+        };
+        let subnet = |address: [u8; 4], length| Prefix::new(address.into(), length);
+        assert_eq!(of_kind(RouteKind::Local).len(), 4);
+        assert_eq!(of_kind(RouteKind::Broadcast), [Prefix::host([10, 0, 0, 255].into())]);
+        assert_eq!(of_kind(RouteKind::Unicast), [subnet([10, 0, 2, 4], 31), subnet([10, 0, 0, 0], 24)]);
+    }
+}
