@@ -2,6 +2,7 @@
 //! datagram has to be looked at; the tracker behind the cases is that of a stateful filter in the sense of RFC 2979.
 
 use super::prelude::*;
+use crate::model::{Prefix, Scenario};
 
 /// Reset and acknowledgment flags of TCP.
 const SYN: u8 = 2;
@@ -11,7 +12,7 @@ const ACK: u8 = 0x10;
 
 /// The sections.
 pub(super) fn sections() -> Vec<Section> {
-    vec![related(), misdirected(), queries(), segments(), translation()]
+    vec![related(), misdirected(), aging(), zones(), pieces(), queries(), segments(), translation(), rules()]
 }
 
 /// A firewall that passes what belongs to conversations from inside and drops the invalid.
@@ -113,6 +114,93 @@ fn misdirected() -> Section {
         ])
 }
 
+fn aging() -> Section {
+    section("conntrack/age").on(firewall().sysctl("net.netfilter.nf_conntrack_udp_timeout", 3)).cases([case(
+        "error-about-a-flow-does-not-refresh-it",
+        [],
+        |w| {
+            let router = w.next;
+            opened(&w.passing())
+                .advance(seconds(2))
+                .react(move |seen| {
+                    let out = seen.of_step(0)?;
+                    Ok(Packet::back_to(out, icmp(3, 1).quote(&out.octets)).source(router))
+                })
+                .answer(seen::unreachable(1).interface(0).destination(w.peer))
+                .advance(seconds(2))
+                .react(|seen| answer_to(seen.of_step(0)?))
+                .silence()
+        },
+    )
+    .alias("idea/L07")])
+}
+
+/// The answer of the host that a datagram with ports was sent to.
+fn answer_to(out: &Datagram) -> Result<Packet, String> {
+    let (from, to) = out.ports().ok_or("no ports")?;
+    Ok(Packet::back_to(out, udp().source_port(to).destination_port(from).data(octets(8))))
+}
+
+fn zones() -> Section {
+    let zone = |link: usize| {
+        move |scenario: &mut Scenario| {
+            let mut rule = rule(Hook::Prerouting, RuleAction::Zone(5));
+            rule.incoming = Some(scenario.interfaces[link].name.clone());
+            scenario.rules.insert(0, rule);
+        }
+    };
+    let error = |w: &World| {
+        opened(&w.passing()).react(|seen| {
+            let out = seen.of_step(0)?;
+            Ok(Packet::back_to(out, icmp(3, 1).quote(&out.octets)))
+        })
+    };
+    section("conntrack/zone").cases([
+        case("error-in-the-zone-of-the-flow-comes-in", [], move |w| {
+            error(w).answer(seen::unreachable(1).interface(0).destination(w.peer))
+        })
+        .on(firewall().edit(zone(0)).edit(zone(1)))
+        .alias("idea/L07"),
+        case("error-in-another-zone-is-dropped", [], move |w| error(w).silence())
+            .on(firewall().edit(zone(0)))
+            .alias("idea/L07"),
+    ])
+}
+
+fn pieces() -> Section {
+    let query = |w: &World| w.transit(request().data(octets(40)));
+    section("conntrack/fragments").on(firewall()).cases([
+        case("query-in-pieces-opens-the-way-for-its-answer", [], move |w| {
+            let pieces = query(w).fragments(&[24]);
+            send_all(pieces.into_iter().rev())
+                .send(w.inbound(echo_reply().identifier(ECHO_IDENTIFIER)))
+                .answer(seen::icmp(0, 0).interface(0).destination(w.peer))
+        })
+        .alias("idea/L10"),
+        case("piece-without-the-others-opens-nothing", [], move |w| {
+            send(query(w).fragment(0..24))
+                .never(seen::protocol(1).interface(1))
+                .send(w.inbound(echo_reply().identifier(ECHO_IDENTIFIER)))
+                .silence()
+        })
+        .alias("idea/L10"),
+        case("error-in-pieces-about-a-flow-comes-in", [], |w| {
+            let piece = |first: bool| {
+                move |seen: &History| {
+                    let out = seen.of_step(0)?;
+                    let error = Packet::back_to(out, icmp(3, 1).quote(&out.octets));
+                    Ok(if first { error.fragment(0..16) } else { error.fragment(16..2048) })
+                }
+            };
+            opened(&w.passing())
+                .react(piece(true))
+                .react(piece(false))
+                .some(seen::protocol(1).interface(0).destination(w.peer))
+        })
+        .alias("idea/L10"),
+    ])
+}
+
 fn queries() -> Section {
     section("conntrack/queries").on(firewall()).cases([
         case("timestamp-and-its-answer-pass", [], |w| {
@@ -199,6 +287,43 @@ fn translation() -> Section {
                 .answer(seen::protocol(99).interface(1).source(w.out).destination(w.far).payload(octets(24)))
         })
         .alias("idea/M09"),
+        case("query-in-pieces-is-translated-in-whatever-order", [], |w| {
+            let pieces = w.transit(request().data(octets(40))).fragments(&[16, 32]);
+            send_all(pieces.into_iter().rev())
+                .some(seen::protocol(1).interface(1).source(w.out).destination(w.far))
+                .never(seen::protocol(1).interface(1).source(w.peer))
+        })
+        .alias("idea/M08"),
+        case("flow-whose-port-is-taken-gets-another", [], |w| {
+            send(w.passing())
+                .some(seen::protocol(17).interface(1).source(w.out))
+                .send(w.passing().source(w.other))
+                .some(seen::protocol(17).interface(1).source(w.out))
+                .law("two flows have two ports", Dimension::Frames, |seen| {
+                    let (one, two) = (seen.of_step(0)?.ports(), seen.of_step(1)?.ports());
+                    if one == two { Err(format!("both have {one:?}")) } else { Ok(()) }
+                })
+        })
+        .alias("idea/M10"),
+        case("filter-sees-sources-before-they-are-translated", [], |w| {
+            send(w.passing()).answer(seen::protocol(17).interface(1).source(w.out).destination(w.far))
+        })
+        .on(nat().edit(|scenario| {
+            let from = Some(Prefix::new(scenario.interfaces[1].addresses[0].address, 32));
+            scenario.rules.insert(0, Rule { from, ..rule(Hook::Forward, RuleAction::Drop) });
+        }))
+        .alias("idea/M10"),
+        case("table-shows-both-tuples-with-the-identifier", [], |w| {
+            let (inside, far, own) = (w.peer, w.far, w.out);
+            send(w.transit(request())).tracks(entry(1).and("inside to far, far to outside", move |it| {
+                let answered = it.reply.source == far && it.reply.destination == own;
+                it.original.source == inside
+                    && it.original.source_id == ECHO_IDENTIFIER
+                    && it.reply.source_id != 0
+                    && answered
+            }))
+        })
+        .alias("idea/L14"),
         case("redirect-does-not-cross", [], |w| {
             let router = w.next;
             send(w.passing())
@@ -210,5 +335,27 @@ fn translation() -> Section {
                 .never(seen::icmp_type(5).interface(0))
         })
         .alias("idea/M15"),
+    ])
+}
+
+fn rules() -> Section {
+    let untracked = || nat().rule(Rule { protocol: Some(17), ..rule(Hook::Prerouting, RuleAction::Notrack) });
+    section("conntrack/rules").cases([
+        case("what-is-not-tracked-is-not-translated", [], |w| {
+            send(w.passing()).answer(seen::forwarded(&w.passing()).interface(1))
+        })
+        .on(untracked())
+        .aliases(["idea/L11", "idea/M11"]),
+        case("error-about-what-is-not-tracked-is-translated-for-nobody", [], |w| {
+            let own = w.out;
+            send(w.passing())
+                .react(move |seen| {
+                    let out = seen.of_step(0)?;
+                    Ok(Packet::back_to(out, icmp(3, 1).quote(&out.octets)).destination(own))
+                })
+                .never(seen::icmp_type(3).interface(0))
+        })
+        .on(untracked())
+        .alias("idea/L11"),
     ])
 }
