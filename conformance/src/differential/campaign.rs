@@ -9,6 +9,6 @@ mod run;
 mod smallest;
 
 pub use generated::Generated;
-pub use part::{Part, matrix_parts, random_parts};
+pub use part::{Part, Worlds, matrix_parts, random_parts};
 pub use run::{Campaign, Known, NewCause, PartOutcome, STEPS_PER_PART};
 pub use smallest::smallest;

@@ -79,6 +79,13 @@ pub fn own(choice: &mut impl Choice) -> Ipv4Addr {
     from(choice, OWN)
 }
 
+/// A station on a subnet or behind a route, or a broadcast.
+pub fn station(choice: &mut impl Choice) -> Ipv4Addr {
+    const BROADCASTS: &[[u8; 4]] = &[[255, 255, 255, 255], [10, 0, 0, 255], [10, 1, 0, 255], [224, 0, 0, 1]];
+    let pool = *choice.pick(&[NEIGHBORS, NEIGHBORS, REMOTE, BROADCASTS]);
+    from(choice, pool)
+}
+
 /// Any address of the pools, each pool as likely.
 pub fn any(choice: &mut impl Choice) -> Ipv4Addr {
     let pool = *choice.pick(&[OWN, NEIGHBORS, REMOTE, SPECIAL]);

@@ -7,6 +7,7 @@ pub mod address;
 pub mod choice;
 pub mod datagram;
 pub mod fragment;
+mod local;
 pub mod matrix;
 pub mod option;
 pub mod quote;

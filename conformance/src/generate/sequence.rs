@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::choice::Choice;
 use super::tracked::Memory;
 use super::world::World;
-use super::{datagram, fragment};
+use super::{datagram, fragment, local};
 use crate::model::{Action, EmittedFrame, LinkKind, Role, Step};
 
 /// How many emitted datagrams are remembered as material for ICMP errors.
@@ -60,8 +60,14 @@ impl<'w, C: Choice> Sequence<'w, C> {
         self.next_heard = (self.next_heard + 1) % MEMORY;
     }
 
-    /// The next step: a frame handed in on some interface.
+    /// The next step: a frame handed in on some interface, or something that a local socket sends.
     pub fn step(&mut self) -> Step {
+        let sockets = &self.world.scenario.sockets;
+        if self.pending.is_empty() && !sockets.is_empty() && self.choice.chance(1, 30) {
+            let action = local::send(&mut self.choice, sockets);
+            self.packet += 1;
+            return Step { at: Duration::ZERO, action, packet: self.packet, comment: None };
+        }
         if self.pending.is_empty() {
             self.refill();
         }
@@ -168,7 +174,7 @@ mod tests {
         let mut sequence = Sequence::new(&world, Seeded::new(2));
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for _ in 0..50_000 {
-            let Action::Inject { interface, frame } = sequence.step().action else { panic!("only frames") };
+            let Action::Inject { interface, frame } = sequence.step().action else { continue };
             let datagram = if interface == 2 { &frame[14..] } else { &frame[..] };
             *seen.entry(kind(datagram)).or_default() += 1;
             if datagram.len() > 20 && datagram[0] > 0x45 {

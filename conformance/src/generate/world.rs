@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::choice::Choice;
+use super::local;
 use crate::model::{Interface, Limits, LinkKind, Prefix, Role, Route, RouteKind, Scenario};
 
 /// A random scenario and what a packet generator has to know of it.
@@ -75,6 +76,16 @@ impl World {
         if turn_knobs {
             turn(choice, &mut scenario);
         }
+        Self { scenario: Arc::new(scenario) }
+    }
+
+    /// Draws such a world whose stack has local sockets, and every eighth time no default route.
+    pub fn with_sockets(choice: &mut impl Choice, limits: Limits) -> Self {
+        let mut scenario = Arc::unwrap_or_clone(Self::draw(choice, limits).scenario);
+        if choice.chance(1, 8) {
+            scenario.routes.retain(|route| route.to.length != 0);
+        }
+        scenario.sockets = local::sockets(choice);
         Self { scenario: Arc::new(scenario) }
     }
 

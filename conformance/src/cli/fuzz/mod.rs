@@ -13,8 +13,9 @@ use super::diff::{LimitsChoice, Pair, exit_code, load_ledger, partition};
 use super::failure::Failure;
 use super::output::Output;
 use super::{INTERRUPTED, interrupt, shell};
+use crate::differential::campaign::Worlds;
 use crate::generate::matrix;
-use crate::model::{Limits, Partition, Role};
+use crate::model::{Limits, Partition};
 use progress::Progress;
 use queue::Queue;
 pub(super) use store::record;
@@ -76,6 +77,8 @@ pub(super) struct Args {
 enum Kind {
     /// Hosts and routers.
     Plain,
+    /// Hosts and routers with local sockets, some of them without a default route.
+    Sockets,
     /// Routers that track connections and filter by rules.
     Conntrack,
     /// Routers that translate.
@@ -83,11 +86,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn role(self) -> Option<Role> {
+    const fn worlds(self) -> Worlds {
         match self {
-            Self::Plain => None,
-            Self::Conntrack => Some(Role::Conntrack),
-            Self::Nat => Some(Role::Nat),
+            Self::Plain => Worlds::Plain,
+            Self::Sockets => Worlds::Sockets,
+            Self::Conntrack => Worlds::Conntrack,
+            Self::Nat => Worlds::Nat,
         }
     }
 }
@@ -135,8 +139,8 @@ impl Args {
         self.limits.limits()
     }
 
-    fn tracking(&self) -> Option<Role> {
-        self.scenario.role()
+    const fn worlds(&self) -> Worlds {
+        self.scenario.worlds()
     }
 
     /// The command that takes part `index` of this run alone.

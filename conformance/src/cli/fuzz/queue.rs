@@ -21,7 +21,7 @@ impl Queue {
         let all: Box<dyn Iterator<Item = Part> + Send> = match (&args.matrix, args.part) {
             (Some(prefix), _) => Box::new(matrix_parts(prefix)),
             (None, first) => {
-                Box::new(random_parts(args.seed, first.unwrap_or(0), args.limits(), args.tracking()))
+                Box::new(random_parts(args.seed, first.unwrap_or(0), args.limits(), args.worlds()))
             }
         };
         let (partition, only) = (args.partition, args.part);

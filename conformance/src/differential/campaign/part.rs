@@ -33,20 +33,28 @@ impl Part {
     }
 }
 
-/// Random parts without end: number `index` of `seed` is the same on every machine. `tracking` is the role of stacks
-/// that follow connections; without it worlds are hosts and routers.
-pub fn random_parts(
-    seed: u64,
-    first: u64,
-    limits: Limits,
-    tracking: Option<Role>,
-) -> impl Iterator<Item = Part> {
+/// What the stacks of random worlds are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worlds {
+    /// Hosts and routers.
+    Plain,
+    /// Hosts and routers with local sockets.
+    Sockets,
+    /// Routers that track connections.
+    Conntrack,
+    /// Routers that translate.
+    Nat,
+}
+
+/// Random parts without end: number `index` of `seed` is the same on every machine.
+pub fn random_parts(seed: u64, first: u64, limits: Limits, worlds: Worlds) -> impl Iterator<Item = Part> {
     (first..).map(move |index| {
         let mut choice = Seeded::part(seed, 2 * index);
-        let (world, kind) = match tracking {
-            Some(Role::Nat) => (World::tracking(&mut choice, Role::Nat, limits), "nat-"),
-            Some(_) => (World::tracking(&mut choice, Role::Conntrack, limits), "conntrack-"),
-            None => (World::draw(&mut choice, limits), ""),
+        let (world, kind) = match worlds {
+            Worlds::Plain => (World::draw(&mut choice, limits), ""),
+            Worlds::Sockets => (World::with_sockets(&mut choice, limits), "sockets-"),
+            Worlds::Conntrack => (World::tracking(&mut choice, Role::Conntrack, limits), "conntrack-"),
+            Worlds::Nat => (World::tracking(&mut choice, Role::Nat, limits), "nat-"),
         };
         let name = format!("{kind}seed-{seed}/part-{index}");
         Part {
@@ -122,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_part_can_be_drawn_alone() {
-        let third = random_parts(9, 0, Limits::Open, None).nth(2).unwrap();
-        let alone = random_parts(9, 2, Limits::Open, None).next().unwrap();
+        let third = random_parts(9, 0, Limits::Open, Worlds::Sockets).nth(2).unwrap();
+        let alone = random_parts(9, 2, Limits::Open, Worlds::Sockets).next().unwrap();
         assert_eq!((third.name, third.scenario), (alone.name, alone.scenario));
     }
 }

@@ -188,6 +188,7 @@ impl LinuxDut {
     ) -> Result<(), DutError> {
         self.clock = Some(self.watch.now());
         self.world()?.sockets.act(socket, action, observation)?;
+        self.clock_end = self.watch.jiffies();
         self.collect(observation)
     }
 
