@@ -3,7 +3,7 @@
 use crate::drop_reason::DropReason;
 use crate::icmp::reply::Reply;
 use crate::outcome::Outcome;
-use crate::packet::Packet;
+use crate::packet::{Packet, PacketLink};
 use crate::sink::Sink;
 use crate::stack::Stack;
 use crate::wire::{IcmpView, Sum};
@@ -24,9 +24,9 @@ impl Stack {
             let code = if self.config.departures.reply_code_is_zero { 0 } else { message.code() };
             let [a, b, c, d] = message.word().to_be_bytes();
             let header = [ECHO_REPLY, code, 0, 0, a, b, c, d];
-            // The request is intact, so what its header lacks is the sum of the body. Beside a header of zeros the two
-            // ways to write zero would tell.
-            let is_derivable = header != [0; 8];
+            // The request is intact, so what its header lacks is the sum of the body; of what looped back nobody knows. Beside
+            // a header of zeros the two ways to write zero would tell.
+            let is_derivable = header != [0; 8] && packet.link != PacketLink::LoopedBack;
             let body_sum = is_derivable.then(|| Sum::of(message.header()).rest_of_intact());
             self.send_reply(packet, &Reply { header, body: message.body(), body_sum }, sink);
         }
