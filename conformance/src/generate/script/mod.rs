@@ -36,6 +36,7 @@ pub use crafted::crafted;
 pub use mutate::{Flavor, OctetMutator, cross_over, mutate};
 pub use play::{MARK, Player};
 pub use seed::{from_trace, to_trace};
+pub use world::plain as plain_world;
 
 /// How a script of version 1 begins.
 pub const MAGIC: [u8; 4] = *b"nas1";

@@ -34,7 +34,7 @@ const STATES: [&str; 5] = ["new", "established", "related", "invalid", "untracke
 const SOCKETS: [SocketKind; 4] = [SocketKind::Udp, SocketKind::Tcp, SocketKind::Ping, SocketKind::Raw];
 
 /// The world of a script that names no interface: the one whose addresses the generators aim at.
-pub(super) fn plain(role: Role, limits: Limits) -> Scenario {
+pub fn plain(role: Role, limits: Limits) -> Scenario {
     let interface = |name: &str, link, addresses: &[[u8; 4]]| Interface {
         name: name.to_owned(),
         link,
