@@ -112,7 +112,10 @@ impl NatPort {
         {
             mask(pair, &a, &b, None);
         }
-        let (Some(quote), Some(other)) = (outer.quote(pair.a), outer.quote(pair.b)) else { return };
+        // Translation believes nothing of a quoted header but its length, not even its version.
+        let (Some(quote), Some(other)) = (outer.quote_start(pair.a), outer.quote_start(pair.b)) else {
+            return;
+        };
         if quote == other
             && quote.protocol(pair.a) == quote.protocol(pair.b)
             && let (Some(a), Some(b)) = (Located::of(pair.a, &quote), Located::of(pair.b, &quote))
@@ -217,17 +220,31 @@ impl NatPort {
         Some(self.flows.entry(flow).insert_entry(Names { translated, is_gone: [false; 2] }).into_mut())
     }
 
-    /// Whether each side that does not keep the number with which a flow came has given it to another.
+    /// Whether each side that does not keep the number with which a flow came has given it to another, or has a mapping of
+    /// the same source already (spec/linux-conntrack-nat.md §7.4b).
     fn is_excused(&self, flow: Flow, translated: [TrackedTuple; 2]) -> bool {
         let (protocol, _, original) = flow;
         translated.iter().enumerate().all(|(side, tuple)| {
             let kept = (protocol, TrackedTuple { source_id: original.source_id, ..*tuple });
             tuple.source_id == original.source_id
+                || self.is_mapped(side, flow, *tuple)
                 || self.owners[side]
                     .get(&kept)
                     .filter(|owner| **owner != flow)
                     .and_then(|owner| self.flows.get(owner))
                     .is_some_and(|names| !names.is_gone[side])
+        })
+    }
+
+    /// Whether `side` translates another flow of the same source to the source of `tuple`.
+    fn is_mapped(&self, side: usize, flow: Flow, tuple: TrackedTuple) -> bool {
+        let source = |tuple: TrackedTuple| (tuple.source, tuple.source_id);
+        let (protocol, zone, original) = flow;
+        self.flows.iter().any(|(other, names)| {
+            *other != flow
+                && (other.0, other.1, source(other.2)) == (protocol, zone, source(original))
+                && source(names.translated[side]) == source(tuple)
+                && !names.is_gone[side]
         })
     }
 

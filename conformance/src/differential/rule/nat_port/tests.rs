@@ -93,6 +93,12 @@ fn quoted_datagrams_are_renamed(#[case] sum: bool) {
     assert!(world.equal(&datagram(5000), &datagram(6000)));
     assert!(world.equal(&quoting(datagram(5000), sum), &quoting(datagram(6000), sum)));
     assert!(!world.equal(&quoting(datagram(5000), sum), &quoting(datagram(6001), sum)));
+    let of_version_10 = |port| {
+        let mut quoted = datagram(port);
+        quoted[0] = 0xa5;
+        quoting(quoted, sum)
+    };
+    assert!(world.equal(&of_version_10(5000), &of_version_10(6000)), "the version is not looked at");
     let mut wrong = quoting(datagram(6000), sum);
     wrong[23] ^= 1;
     assert!(!world.equal(&quoting(datagram(5000), sum), &with_checksum(wrong)), "outer checksum");
@@ -188,6 +194,26 @@ fn one_side_draws_alone_only_if_the_port_is_taken() {
     assert!(agree(&nat, 5002, 5003), "B had drawn 5002 before");
     nat.learn(&[new(5004, 5004)], &[new(5004, 5005)]);
     assert!(!agree(&nat, 5004, 5005), "B could have kept 5004");
+}
+
+/// What one side had to draw for one peer it uses for another peer as well.
+#[test]
+fn one_side_may_use_a_mapping_again() {
+    let to_another = |inside, outside| {
+        let mut event = new(inside, outside);
+        let another = Ipv4Addr::new(10, 0, 0, 3);
+        (event.entry.original.destination, event.entry.reply.source) = (another, another);
+        event
+    };
+    let agree_there =
+        |nat: &NatPort, a, b| nat.tracked(17, to_another(0, a).entry.reply, to_another(0, b).entry.reply);
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5001)], &[new(2000, 5002)]);
+    nat.learn(&[new(5002, 5002)], &[new(5002, 5003)]);
+    nat.learn(&[to_another(5002, 5002)], &[to_another(5002, 5004)]);
+    assert!(!agree_there(&nat, 5002, 5004), "B has no such mapping");
+    nat.learn(&[to_another(5002, 5002)], &[to_another(5002, 5003)]);
+    assert!(agree_there(&nat, 5002, 5003), "B maps 5002 to 5003 already");
 }
 
 #[test]
