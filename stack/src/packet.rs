@@ -37,6 +37,8 @@ pub struct Packet {
     pub no_loop_back: bool,
     /// Whether only the MTU of the interface counts, not what was learned about the path.
     pub probes_mtu: bool,
+    /// MTU of the way for which it was made, where translation has sent it another way.
+    pub made_for_mtu: Option<usize>,
     /// Fragment on output even with DF set.
     pub ignore_df: bool,
     /// Whether it was sent by a socket that wants its fragments left alone (`IP_NODEFRAG`).

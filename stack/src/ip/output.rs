@@ -159,11 +159,13 @@ impl Stack {
     #[inline]
     fn output_own_packet<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), Refusal> {
         let destination = packet.destination();
+        let made_for = packet.route;
         if self.run_hook(Hook::LocalOut, packet, sink)? == Passage::Ends {
             return Ok(());
         }
         if packet.destination() != destination {
             self.route_again(packet)?;
+            packet.made_for_mtu = made_for.map(|route| self.mtu_for(packet, &route));
         }
         self.output(packet, sink)
     }
@@ -242,6 +244,8 @@ impl Stack {
             let notice = Notice::fragmentation_needed(u32::try_from(mtu).unwrap_or(u32::MAX));
             return Err(Refusal::with(DropReason::OutputFragmentationNeeded, notice));
         }
+        // A datagram that was too long already where it was to go at first was cut for that way.
+        let mtu = packet.made_for_mtu.map_or(mtu, |first| first.min(mtu));
         self.send_fragments(packet, route, mtu, sink);
         Ok(())
     }
