@@ -8,7 +8,7 @@ use netassay_stack::counters::Counter;
 use netassay_stack::decision::{Decision, Detail};
 use netassay_stack::interface::{InterfaceId, LinkClass};
 use netassay_stack::sink::{LinkDestination, Sink};
-use netassay_stack::socket::{SocketConfig, SocketKind};
+use netassay_stack::socket::{SocketConfig, SocketKind, SocketOption};
 use netassay_stack::stack::Stack;
 use netassay_stack::time::Instant;
 use netassay_stack::wire::build::{
@@ -256,4 +256,19 @@ fn decisions_about_routes(#[case] destination: Ipv4Addr, #[case] text: &'static 
     let echo = from(PEER).destination(destination).carry(echo_request()).build();
     host(&[]).receive(Instant::ZERO, 0, LINK, LinkClass::Host, &echo, &mut log);
     assert!(log.0.contains(&Detail::Text(text)), "{:?}", log.0);
+}
+
+/// RFC 2113 §2.1: a router shows what carries a router alert to whoever asked for it, and forwards the rest.
+#[rstest]
+#[case::asked_for(253, 0)]
+#[case::another_protocol(254, 1)]
+fn router_alerts(#[case] listened_to: u8, #[case] forwarded: usize) {
+    let mut config = config(&[("net.ipv4.ip_forward", "1")]);
+    config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap();
+    let mut stack = Stack::new(config, 1).unwrap();
+    let options = vec![SocketOption::RouterAlert(true)];
+    let wanted = SocketConfig { kind: SocketKind::Raw(listened_to), local: None, peer: None, options };
+    stack.open_socket(Instant::ZERO, 0, &wanted, &mut Sent::default()).unwrap();
+    let alert = from(PEER).destination([10, 1, 0, 2]).protocol(253).options([0x94, 4, 0, 0]);
+    assert_eq!(answers(&mut stack, &alert.payload([7; 8]).build()).len(), forwarded);
 }

@@ -187,6 +187,8 @@ impl Router {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
     use crate::config::{Config, Profile};
 
@@ -202,6 +204,11 @@ mod tests {
         let (_, whole, route) = to(&router, Ipv4Addr::LOCALHOST);
         assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, now));
         assert_eq!(to(&router, Ipv4Addr::LOCALHOST).1, 600);
+        // What is told twice stays known for longer; what is more than what is known changes nothing.
+        let (.., route) = to(&router, Ipv4Addr::LOCALHOST);
+        let later = now + Duration::from_secs(400);
+        assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, later));
+        assert!(!router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 601, &config.sysctls, later));
         let (destination, mtu, route) = to(&router, Ipv4Addr::UNSPECIFIED);
         assert_eq!((destination, mtu, route.kind), (Ipv4Addr::LOCALHOST, whole, RouteKind::Local));
     }

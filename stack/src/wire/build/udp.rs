@@ -98,6 +98,16 @@ mod tests {
     }
 
     #[test]
+    fn the_checksum_covers_what_the_length_claims() {
+        let sum = |datagram: UdpBuilder| {
+            let octets = ipv4().carry(datagram).build();
+            [octets[26], octets[27]]
+        };
+        assert_eq!(sum(udp().length(8).data(b"xy")), sum(udp().length(8)));
+        assert_ne!(sum(udp().length(7).data(b"xy")), sum(udp().length(7)));
+    }
+
+    #[test]
     fn what_is_told_is_not_computed() {
         let octets = ipv4().carry(udp().length(7).checksum(0x1234)).build();
         assert_eq!(octets[24..28], [0, 7, 0x12, 0x34]);
