@@ -209,6 +209,12 @@ mod tests {
         let later = now + Duration::from_secs(400);
         assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, later));
         assert!(!router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 601, &config.sysctls, later));
+        // Less than the minimum is the minimum, from then on without DF.
+        for (told, is_locked) in [(552, false), (551, true)] {
+            assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, told, &config.sysctls, later));
+            let (_, mtu, route) = to(&router, Ipv4Addr::LOCALHOST);
+            assert_eq!((mtu, route.mtu_locked), (552, is_locked));
+        }
         let (destination, mtu, route) = to(&router, Ipv4Addr::UNSPECIFIED);
         assert_eq!((destination, mtu, route.kind), (Ipv4Addr::LOCALHOST, whole, RouteKind::Local));
     }
