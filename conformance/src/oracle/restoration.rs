@@ -19,6 +19,18 @@ struct Passage {
     after: Vec<u8>,
 }
 
+impl Passage {
+    /// Whether `datagram` comes from where this one went, and goes where it seemed to come from.
+    fn is_answered_by(&self, datagram: &[u8]) -> bool {
+        let after = &self.after;
+        after[9] == datagram[9]
+            && after[16..20] == datagram[12..16]
+            && after[12..16] == datagram[16..20]
+            && after[20..22] == datagram[22..24]
+            && after[22..24] == datagram[20..22]
+    }
+}
+
 /// What went through a router lately, against which errors and answers are held.
 #[derive(Clone, Debug, Default)]
 pub struct Restoration {
@@ -41,9 +53,12 @@ impl Restoration {
             // What came in whole goes out whole, whatever was rewritten. RFC 3022 §4.2.
             frame::judge(after)?;
         }
-        let verdict = self
-            .quote_is_restored(before, after)
-            .and_then(|()| if is_first { Ok(()) } else { self.answer_is_restored(before, after) });
+        if is_first {
+            // What it would answer is over, or it would not have begun anything.
+            self.passages.retain(|passage| !passage.is_answered_by(before));
+        }
+        let verdict =
+            self.quote_is_restored(before, after).and_then(|()| self.answer_is_restored(before, after));
         self.remember(before, after);
         verdict
     }
@@ -54,27 +69,31 @@ impl Restoration {
         if !is_error || quoted.len() < 28 || !checksum::is_intact(&before[20..]) {
             return Ok(());
         }
+        if quoted[12..16] != before[16..20] {
+            // It goes to somebody else than who seems to have sent what it quotes, and belongs to nothing.
+            return Ok(());
+        }
         let Some(passage) = self.passages.iter().find(|passage| passage.after.starts_with(quoted)) else {
             return Ok(());
         };
         same(QUOTE, "an error reaches who sent what it quotes", &after[16..20], &passage.before[12..16])?;
         let restored = &after[28..];
-        let expected = &passage.before[..restored.len().min(passage.before.len())];
-        same(QUOTE, "the quote is what was sent", restored, expected)
+        let mut expected = passage.before[..restored.len().min(passage.before.len())].to_vec();
+        if passage.after[4..6] != passage.before[4..6] {
+            // A translator that renews identifications (RFC 6864 §5.3.1) keeps no memory of single datagrams.
+            expected[4..6].copy_from_slice(&restored[4..6]);
+            expected[10..12].copy_from_slice(&restored[10..12]);
+        }
+        same(QUOTE, "the quote is what was sent", restored, &expected)
     }
 
     fn answer_is_restored(&self, before: &[u8], after: &[u8]) -> Result<(), Objection> {
         if !matches!(before[9], 6 | 17) || is_fragment(before) {
             return Ok(());
         }
-        let is_answer = |passage: &&Passage| {
-            passage.after[9] == before[9]
-                && passage.after[16..20] == before[12..16]
-                && passage.after[12..16] == before[16..20]
-                && passage.after[20..22] == before[22..24]
-                && passage.after[22..24] == before[20..22]
+        let Some(passage) = self.passages.iter().find(|passage| passage.is_answered_by(before)) else {
+            return Ok(());
         };
-        let Some(passage) = self.passages.iter().find(is_answer) else { return Ok(()) };
         same(ANSWER, "an answer reaches who asked", &after[16..20], &passage.before[12..16])?;
         same(ANSWER, "an answer reaches the port that asked", &after[22..24], &passage.before[20..22])?;
         same(ANSWER, "an answer comes from who was asked", &after[12..16], &passage.before[16..20])
@@ -147,6 +166,27 @@ mod tests {
     }
 
     #[test]
+    fn a_renewed_identification_is_quoted_as_it_is() {
+        let (mut restoration, before, after) = known();
+        let renewed = |datagram: &[u8]| {
+            let mut octets = datagram.to_vec();
+            octets[4..6].copy_from_slice(&[0x12, 0x34]);
+            octets[10..12].fill(0);
+            let sum = checksum::naive(&octets[..20]);
+            octets[10..12].copy_from_slice(&sum.to_be_bytes());
+            octets
+        };
+        restoration.judge(&before, &renewed(&after), true).unwrap();
+        let came = error(SERVER, PUBLIC, &renewed(&after));
+        assert_eq!(restoration.judge(&came, &error(SERVER, CLIENT, &renewed(&before)), false), Ok(()));
+        let foreign = renewed(&datagram(CLIENT, SERVER, 17, &[0x11, 0, 0, 53, 0, 8, 0, 0]));
+        assert!(restoration.judge(&came, &error(SERVER, CLIENT, &foreign), false).is_err());
+        // Where it was left alone it has to be what was sent.
+        let came = error(SERVER, PUBLIC, &after);
+        assert!(restoration.judge(&came, &error(SERVER, CLIENT, &renewed(&before)), false).is_err());
+    }
+
+    #[test]
     fn a_restored_answer_passes_and_another_does_not() {
         let (mut restoration, ..) = known();
         let came = datagram(SERVER, PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
@@ -154,6 +194,23 @@ mod tests {
         let wrong = datagram(SERVER, CLIENT, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
         assert_eq!(restoration.judge(&came, &right, false), Ok(()));
         assert!(restoration.judge(&came, &wrong, false).is_err());
+    }
+
+    #[test]
+    fn what_a_new_connection_would_answer_is_over() {
+        let (mut restoration, ..) = known();
+        let came = datagram(SERVER, PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
+        let elsewhere = datagram([9, 9, 9, 9], PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
+        assert!(restoration.clone().judge(&came, &elsewhere, false).is_err());
+        assert_eq!(restoration.judge(&came, &elsewhere, true), Ok(()));
+        assert_eq!(restoration.judge(&came, &elsewhere, false), Ok(()));
+    }
+
+    #[test]
+    fn an_error_that_goes_the_way_of_what_it_quotes_belongs_to_nothing() {
+        let (mut restoration, _, after) = known();
+        let onward = error(PUBLIC, SERVER, &after);
+        assert_eq!(restoration.judge(&onward, &onward, false), Ok(()));
     }
 
     #[test]
