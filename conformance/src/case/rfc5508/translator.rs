@@ -1,6 +1,7 @@
 //! RFC 5508 §6 to §8: what a translator itself has to say.
 
 use crate::case::prelude::*;
+use crate::model::scenario::Ports;
 
 /// The sections.
 pub(super) fn sections() -> Vec<Section> {
@@ -8,18 +9,34 @@ pub(super) fn sections() -> Vec<Section> {
 }
 
 fn refused() -> Section {
-    section("rfc5508/6").on(nat().sysctl("net.netfilter.nf_conntrack_max", 1)).cases([case(
-        "flow-that-finds-no-room-is-told-code-13",
+    section("rfc5508/6").on(one_port()).cases([case(
+        "flow-that-finds-no-port-is-told-code-13",
         ["rfc5508-6-1"],
         |w| {
-            let one = w.passing();
-            let two = w.passing().source(w.other);
-            send(one)
+            let one =
+                w.transit(tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1).flags(2));
+            let two = one.clone().source(w.other);
+            send(one.clone())
+                .answer(seen::translated(&one, w.out).interface(1))
                 .send(two)
-                .answer(seen::unreachable(13).interface(0))
-                .probe(Probe::Without("the table is full on purpose"))
+                .answer(seen::unreachable(13).interface(0).destination(w.other))
+                .probe(Probe::EchoOnly)
         },
     )])
+}
+
+/// A translator with one port to give away: a table of connections cannot be made small for one namespace of Linux.
+fn one_port() -> Setting {
+    nat().edit(|scenario| {
+        let ports = Ports { ports: Some((5000, 5000)), ..Ports::default() };
+        for rule in &mut scenario.rules {
+            if let RuleAction::Masquerade(given) = &mut rule.action {
+                *given = ports.clone();
+                // Ports are given to protocols that have some.
+                rule.protocol = Some(6);
+            }
+        }
+    })
 }
 
 fn generated() -> Section {
