@@ -6,13 +6,15 @@ use netassay_stack::address::Prefix;
 use netassay_stack::config::{Config, Profile, Route};
 use netassay_stack::counters::Counter;
 use netassay_stack::decision::{Decision, Detail};
+use netassay_stack::filter::{Action, Conditions, Rule};
+use netassay_stack::hook::Hook;
 use netassay_stack::interface::{InterfaceId, LinkClass};
 use netassay_stack::sink::{LinkDestination, Sink};
 use netassay_stack::socket::{SocketConfig, SocketKind, SocketOption};
 use netassay_stack::stack::Stack;
 use netassay_stack::time::Instant;
 use netassay_stack::wire::build::{
-    Ipv4Builder, echo_reply, echo_request, extended_echo_request, extension, icmp, ipv4, redirect, udp,
+    Ipv4Builder, echo_reply, echo_request, extended_echo_request, extension, icmp, ipv4, redirect, tcp, udp,
     unreachable,
 };
 use netassay_stack::wire::icmp::{RedirectCode, UnreachableCode};
@@ -271,4 +273,73 @@ fn router_alerts(#[case] listened_to: u8, #[case] forwarded: usize) {
     stack.open_socket(Instant::ZERO, 0, &wanted, &mut Sent::default()).unwrap();
     let alert = from(PEER).destination([10, 1, 0, 2]).protocol(253).options([0x94, 4, 0, 0]);
     assert_eq!(answers(&mut stack, &alert.payload([7; 8]).build()).len(), forwarded);
+}
+
+/// RFC 1122 §3.3.6: of the addresses of a subnet only that of zeros is the old form of its broadcast.
+#[test]
+fn only_the_address_of_zeros_is_the_zero_form() {
+    let mut config = config(&[("net.ipv4.icmp_echo_ignore_broadcasts", "0")]);
+    config.departures.zero_form_is_broadcast = true;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let broadcast = from(PEER).destination([10, 0, 0, 255]).carry(echo_request()).build();
+    assert_eq!(answers(&mut stack, &broadcast).len(), 1);
+}
+
+/// RFC 1812 §4.3.3.10: a host answers no Router Solicitation.
+#[rstest]
+#[case::host("0", 0)]
+#[case::router("1", 1)]
+fn who_answers_solicitations(#[case] forwards: &str, #[case] advertisements: usize) {
+    let mut config = config(&[("net.ipv4.ip_forward", forwards)]);
+    config.departures.router_solicitation_is_answered = true;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let solicitation = from(PEER).carry(icmp(10, 0)).build();
+    assert_eq!(answers(&mut stack, &solicitation).len(), advertisements);
+}
+
+/// A route has a source of this host, and a gateway that can be reached unless it is said to be on the link.
+#[rstest]
+#[case::own_source(Route { source: Some(OWN), ..Route::default() }, true)]
+#[case::foreign_source(Route { source: Some(FAR), ..Route::default() }, false)]
+#[case::gateway(Route { via: Some(GATEWAY), ..Route::default() }, true)]
+#[case::gateway_elsewhere(Route { via: Some(FAR), ..Route::default() }, false)]
+#[case::gateway_said_to_be_here(Route { via: Some(FAR), onlink: true, ..Route::default() }, true)]
+fn routes_that_can_be(#[case] route: Route, #[case] is_possible: bool) {
+    let mut config = config(&[]);
+    config.routes = vec![Route { interface: Some(LINK), ..route }];
+    assert_eq!(Stack::new(config, 1).is_ok(), is_possible);
+}
+
+/// Linux: of what of its own a host discards, only what a rule stops counts as discarded on the way out.
+#[test]
+fn replies_that_a_rule_stops() {
+    let mut config = config(&[]);
+    config.netfilter.rules.push(Rule {
+        hook: Hook::LocalOut,
+        conditions: Conditions::default(),
+        action: Action::Drop,
+    });
+    let mut stopped = Stack::new(config, 1).unwrap();
+    let echo = from(PEER).carry(echo_request()).build();
+    assert!(answers(&mut stopped, &echo).is_empty());
+    assert_eq!(stopped.counters().value(Counter::IpOutDiscards), 1);
+}
+
+/// Linux draws a TCP header together that is spread over fragments, to look for a connection of its own: they go on cut
+/// anew.
+#[rstest]
+#[case::tcp(6, &[52, 28])]
+#[case::another(253, &[28, 52])]
+fn a_header_in_pieces(#[case] protocol: u8, #[case] lengths: &[usize]) {
+    let mut config = config(&[("net.ipv4.ip_forward", "1")]);
+    config.netfilter.tracks = true;
+    config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap();
+    let mut stack = Stack::new(config, 1).unwrap();
+    let transit = || ipv4().source(PEER).destination([10, 1, 0, 2]).protocol(protocol);
+    let segment = ipv4().source(PEER).destination([10, 1, 0, 2]).carry(tcp().flags(2).data([7; 20])).build();
+    let first = transit().more_fragments().payload(&segment[20..28]).build();
+    let second = transit().fragment_offset(8).payload(&segment[28..60]).build();
+    assert!(answers(&mut stack, &first).is_empty());
+    let sent: Vec<_> = answers(&mut stack, &second).iter().map(|(_, datagram)| datagram.len()).collect();
+    assert_eq!(sent, lengths);
 }

@@ -177,3 +177,15 @@ fn append_summed(packet: &mut Packet, mut header: [u8; 8], body: &[u8], body_sum
     packet.octets.extend_from_slice(&header);
     packet.octets.extend_from_slice(body);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_of_too_many_pieces_are_seen() {
+        assert!(!exceeds_send_buffer(1500, 20, 1480), "one piece");
+        assert!(!exceeds_send_buffer(1500, 20, 60_008));
+        assert!(exceeds_send_buffer(68, 20, 60_008), "1,251 pieces");
+    }
+}

@@ -180,6 +180,17 @@ mod tests {
     }
 
     #[test]
+    fn auxiliary_words_are_passed_over() {
+        let mut octets =
+            [&[0x22, 0, 0x12, 0x34, 0, 0, 0, 2][..], &[4, 1, 0, 0, 239, 1, 1, 1, 9, 9, 9, 9]].concat();
+        octets.extend([3, 0, 0, 0, 239, 1, 1, 2]);
+        let view = IgmpView::new(&octets).unwrap();
+        assert_eq!(view.checksum(), 0x1234);
+        let groups: std::vec::Vec<_> = view.records().map(|record| record.group.octets()[3]).collect();
+        assert_eq!(groups, [1, 2]);
+    }
+
+    #[test]
     fn report_lists_its_records() {
         let group = Ipv4Addr::new(239, 1, 1, 1);
         let octets = report_v3(&[(RecordType::ChangeToExclude, group), (RecordType::Unknown(9), group)]);

@@ -99,3 +99,17 @@ impl Pieces {
         self.octets.get(piece.at..piece.at + usize::from(piece.len)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_what_is_cleared() {
+        let mut pieces = Pieces::new();
+        pieces.push(0, &[0x45; 20], &[7; 8]);
+        assert_eq!((pieces.len(), pieces.octets.len()), (1, 28));
+        pieces.clear();
+        assert_eq!((pieces.len(), pieces.octets.len()), (0, 0));
+    }
+}

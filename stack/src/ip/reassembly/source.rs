@@ -48,3 +48,24 @@ impl Sources {
         self.0.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counting_starts_over_once_the_last_queue_is_closed() {
+        let source = Ipv4Addr::LOCALHOST;
+        let mut sources = Sources::new();
+        assert_eq!(sources.count(source), 0);
+        sources.open(source);
+        sources.open(source);
+        assert_eq!((sources.count(source), sources.count(source)), (1, 2));
+        sources.close(source);
+        assert_eq!(sources.count(source), 3);
+        sources.close(source);
+        assert_eq!(sources.count(source), 0);
+        sources.open(source);
+        assert_eq!(sources.count(source), 1);
+    }
+}

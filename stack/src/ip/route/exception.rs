@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_left_of_what_is_cleared() {
+        let mut exceptions = Exceptions::new(10_240, 7);
+        learn(&mut exceptions, 1, Instant::ZERO);
+        exceptions.clear();
+        assert!(exceptions.lookup(Ipv4Addr::from_bits(1), Instant::ZERO).is_none());
+    }
+
+    #[test]
     fn the_table_never_exceeds_its_capacity() {
         let mut exceptions = Exceptions::new(10_240, 7);
         for destination in 0..50_000 {
