@@ -340,6 +340,7 @@ mod tests {
             (view.identifier(), view.sequence_number(), view.next_hop_mtu()),
             (0x0405, 0x0607, 0x0607)
         );
+        assert!(!view.is_checksum_valid());
         assert_eq!((view.pointer(), view.word(), view.body()), (4, 0x0405_0607, &[8][..]));
     }
 

@@ -119,12 +119,18 @@ impl core::iter::FusedIterator for Ipv4Options<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
     use std::vec::Vec;
 
     use quickcheck::quickcheck;
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn errors_say_where() {
+        assert_eq!(OptionError { offset: 5 }.to_string(), "option at offset 5 has a bad length");
+    }
 
     #[test]
     fn pointer_is_the_third_octet() {

@@ -222,6 +222,16 @@ mod tests {
         1, b'a', b'b', b'c', b'd', b'e', b'f', b'g', b'h',
     ];
 
+    #[rstest]
+    #[case::whole(0x4000, false)]
+    #[case::first(0x2000, true)]
+    #[case::last(1, true)]
+    fn pieces_are_told_from_wholes(#[case] word: u16, #[case] expected: bool) {
+        let mut octets = ECHO;
+        octets[6..8].copy_from_slice(&word.to_be_bytes());
+        assert_eq!(Ipv4View::new(&octets).unwrap().is_fragment(), expected);
+    }
+
     /// ECHO with one octet changed.
     fn with(at: usize, octet: u8) -> Vec<u8> {
         let mut octets = ECHO.to_vec();
