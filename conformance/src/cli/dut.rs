@@ -47,6 +47,8 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ("linux", "the kernel of this machine, in network namespaces of its own"),
     ("uml", "another Linux kernel, User-mode Linux (user-mode-linux), booted for the run"),
     ("smoltcp", "smoltcp, a stack for embedded systems, in process and in virtual time"),
+    ("lwip", "lwIP (liblwip-dev), built into a program of its own and in virtual time"),
+    ("tap:NAMES", "whatever is behind TAP devices, one name for each interface of the scenario"),
     (
         "exec:COMMAND",
         "the stack in a program that takes frames on its standard input (see PROTOCOL.md in src/dut/exec)",

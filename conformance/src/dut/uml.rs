@@ -2,7 +2,7 @@
 //!
 //! Debian's package `user-mode-linux` is a kernel that runs as a process. It boots on the file system of the machine,
 //! which it only reads, and this program inside serves the kernel by the protocol of [`super::exec`] on serial lines
-//! whose other ends are ours. A machine has [`LINES`] of them, each for one DUT in namespaces of its own, so that those
+//! whose other ends are ours. A machine has `LINES` of them, each for one DUT in namespaces of its own, so that those
 //! that wait in real time wait together, and one more that says nothing: when that is closed, the machine switches itself
 //! off; nothing of it is left.
 

@@ -34,7 +34,7 @@
     });
   })();
 
-  const widths = `minmax(0, 1fr) 92px ${data.duts.map(() => "minmax(104px, 150px)").join(" ")}`;
+  const widths = `minmax(12rem, 3fr) 76px ${data.duts.map(() => "minmax(100px, 1fr)").join(" ")}`;
   const columns = (first) => [{ name: first }, { name: "Level" }, ...data.duts.map((dut) => ({ name: dut.name, title: dut.version, class: "cut" }))];
   const grids = {
     cases: new Grid({ id: "cases", label: "Cases by stacks", columns: columns("Case"), widths, height: 40,
