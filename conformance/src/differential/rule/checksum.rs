@@ -57,13 +57,6 @@ pub fn mask(frame: &mut [u8], field: Range<usize>, sum: Covered) {
     frame[sum.at..sum.at + 2].copy_from_slice(&adjusted.to_be_bytes());
 }
 
-/// Whether `octets` sum to all ones, their checksum field included. RFC 1071 §1.
-pub fn is_intact(octets: &[u8]) -> bool {
-    let words =
-        octets.chunks(2).map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |low| u32::from(*low)));
-    fold(words.sum()) == 0xffff
-}
-
 fn fold(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
 use crate::differential::layout::{Layout, OptionAt, options};
+use crate::oracle::checksum::is_intact;
 
 /// What `netassay list rules` says.
 pub const INFO: RuleInfo = RuleInfo {
@@ -68,7 +69,7 @@ fn hidden_times(bound: u32, pair: &mut FramePair<'_>) {
     }
     // A reply that looped back was stamped, summed up, and stamped again.
     let own = layout.ip + 10;
-    if is_stamped && !checksum::is_intact(&frame[layout.header()]) && differs_by_time(pair, own, bound, 1) {
+    if is_stamped && !is_intact(&frame[layout.header()]) && differs_by_time(pair, own, bound, 1) {
         pair.mask(own..own + 2, Covered::NOTHING);
     }
 }
@@ -104,7 +105,7 @@ impl Times {
     fn of(frame: &[u8], layout: &Layout) -> Self {
         let mut times = Self { found: [None; MOST_TIMES], count: 0 };
         // What a raw socket reads has the options that were updated under the checksum that was not.
-        let is_fresh = checksum::is_intact(&frame[layout.header()]);
+        let is_fresh = is_intact(&frame[layout.header()]);
         let own = if is_fresh { Covered::new(layout.ip, layout.ip + 10) } else { Covered::NOTHING };
         times.in_options(frame, layout, own);
         let message = layout.payload();
@@ -118,7 +119,7 @@ impl Times {
             // it is compared as it stands; that of what was reassembled was made anew.
             Some(_) => {
                 if let Some(quote) = layout.quote_start(frame) {
-                    let is_fresh = frame.get(quote.header()).is_some_and(checksum::is_intact);
+                    let is_fresh = frame.get(quote.header()).is_some_and(is_intact);
                     let own = Covered::new(quote.ip, quote.ip + 10);
                     times.in_options(frame, &quote, if is_fresh { own } else { sum });
                 }
