@@ -1,12 +1,16 @@
 //! Rules that the recordings of the kernel do not reach: one stimulus each, and what shows of it.
 
+#[path = "corners/output.rs"]
+mod output;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 use netassay_stack::address::Prefix;
-use netassay_stack::config::{Config, Profile, Route};
+use netassay_stack::config::{Config, Profile, Route, RouteKind};
 use netassay_stack::counters::Counter;
 use netassay_stack::decision::{Decision, Detail};
-use netassay_stack::filter::{Action, Conditions, Rule};
+use netassay_stack::filter::{Action, Conditions, Rule, States};
 use netassay_stack::hook::Hook;
 use netassay_stack::interface::{InterfaceId, LinkClass};
 use netassay_stack::sink::{LinkDestination, Sink};
@@ -345,4 +349,48 @@ fn a_header_in_pieces(#[case] protocol: u8, #[case] lengths: &[usize]) {
     assert!(answers(&mut stack, &first).is_empty());
     let sent: Vec<_> = answers(&mut stack, &second).iter().map(|(_, datagram)| datagram.len()).collect();
     assert_eq!(sent, lengths);
+}
+
+/// RFC 1122 §3.3.1: a gateway is a neighbor, not something behind another gateway.
+#[rstest]
+#[case::behind_another(FAR, false)]
+#[case::neighbor(OTHER_GATEWAY, true)]
+fn gateways_that_can_be(#[case] via: Ipv4Addr, #[case] is_possible: bool) {
+    let mut config = config(&[]);
+    config.routes.push(Route {
+        to: Prefix::new([30, 0, 0, 0].into(), 8),
+        via: Some(via),
+        interface: Some(LINK),
+        ..Route::default()
+    });
+    assert_eq!(Stack::new(config, 1).is_ok(), is_possible);
+}
+
+/// RFC 792 "Timestamp Message": three timestamps of 4 octets. Linux is content with the first.
+#[rstest]
+#[case::whole(12, true, 1)]
+#[case::cut_short(11, true, 0)]
+#[case::cut_short_under_linux(11, false, 1)]
+fn timestamps_of_a_request(#[case] len: usize, #[case] must_be_whole: bool, #[case] replies: usize) {
+    let mut config = config(&[]);
+    config.departures.timestamp_request_is_whole = must_be_whole;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let request = from(PEER).carry(icmp(13, 0).data([0; 12][..len].to_vec())).build();
+    assert_eq!(answers(&mut stack, &request).len(), replies);
+}
+
+/// A clock that ticks while the stack is at work ticks before the look that it is told, and no sooner.
+#[rstest]
+#[case::before_the_last_look(0, 1)]
+#[case::later(1, 0)]
+fn a_clock_that_ticks_at_work(#[case] later: u64, #[case] errors: usize) {
+    let mut stack = host(&[]);
+    let datagram = from(PEER).carry(udp().source_port(1).destination_port(9)).build();
+    // One look for the limit of all messages, one for that of the destination, which allows six at once.
+    (0..6).for_each(|_| assert_eq!(answers(&mut stack, &datagram).len(), 1));
+    assert_eq!(stack.looks_at_clock(), 12);
+    assert!(answers(&mut stack, &datagram).is_empty());
+    let last_look = stack.looks_at_clock() + 1;
+    stack.tick_before_look(Some((last_look + later, Instant::ZERO + Duration::from_secs(1))));
+    assert_eq!(answers(&mut stack, &datagram).len(), errors);
 }

@@ -277,6 +277,7 @@ mod tests {
     fn options_of_the_reply(#[case] request: &str, #[case] expected: &str) {
         let reply = reply_to(request).unwrap();
         assert_eq!((reply.octets(), reply.first_hop()), (&hex(expected)[..], None));
+        assert_eq!(reply.is_empty(), expected.is_empty());
     }
 
     /// Rows are probes 178 to 190: options of the request, first hop, options of the reply.

@@ -105,6 +105,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_header_is_kept_only_in_front_of_what_belongs_behind_it() {
+        let held = |starts: [u32; 2]| {
+            let mut pieces = Pieces::new();
+            starts.into_iter().for_each(|start| pieces.push(start, &[0x45; 20], &[7; 8]));
+            pieces.octets.len()
+        };
+        assert_eq!([held([0, 8]), held([8, 0]), held([0, 0])], [36, 16, 36]);
+    }
+
+    #[test]
     fn nothing_is_left_of_what_is_cleared() {
         let mut pieces = Pieces::new();
         pieces.push(0, &[0x45; 20], &[7; 8]);

@@ -99,6 +99,13 @@ mod tests {
         assert_eq!(runs.insert(fragment.0, fragment.1), expected);
     }
 
+    #[test]
+    fn stretches_that_touch_become_one() {
+        let mut runs = Runs::new();
+        let counts = [(16, 24), (0, 8), (8, 16)].map(|(start, end)| (runs.merge(start, end), runs.0.len()));
+        assert_eq!(counts, [(8, 1), (8, 2), (8, 1)]);
+    }
+
     quickcheck::quickcheck! {
         fn merging_counts_each_octet_once(ranges: Vec<(u8, u8)>) -> bool {
             let mut runs = Runs::new();

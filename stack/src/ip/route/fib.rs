@@ -238,6 +238,17 @@ mod tests {
     }
 
     #[test]
+    fn the_next_of_equal_routes_is_taken_where_the_first_is_not_admitted() {
+        let table = Table::new(vec![
+            entry([10, 1, 0, 0], 16, 0, 1),
+            entry([10, 1, 0, 0], 16, 1, 2),
+            entry([10, 1, 0, 0], 16, 2, 3),
+        ]);
+        let found = table.lookup_where([10, 1, 0, 1].into(), |entry| entry.outgoing != InterfaceId(1));
+        assert_eq!(found.map(|entry| entry.outgoing.0), Some(2));
+    }
+
+    #[test]
     fn an_empty_table_has_no_route() {
         assert!(Table::default().lookup(Ipv4Addr::LOCALHOST).is_none());
     }

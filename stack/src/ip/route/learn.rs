@@ -119,3 +119,83 @@ impl Router {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::address::Prefix;
+    use crate::config::{self, Config, Profile};
+
+    const LINK: InterfaceId = InterfaceId::configured(0);
+
+    /// A host on the link of `prefix`, and with `is_shared` of other subnets as well.
+    fn router(prefix: Prefix, is_shared: bool, routes: &[config::Route]) -> Router {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", [prefix]).unwrap();
+        config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap();
+        config.routes.extend_from_slice(routes);
+        let is_shared = if is_shared { "1" } else { "0" };
+        for device in ["all", "t0"] {
+            config.set_sysctl(&std::format!("net.ipv4.conf.{device}.shared_media"), is_shared).unwrap();
+        }
+        Router::new(&config, 1).unwrap()
+    }
+
+    fn redirect(from: [u8; 4], gateway: [u8; 4], code: u8) -> Redirect {
+        Redirect { from: from.into(), gateway: gateway.into(), code, incoming: LINK }
+    }
+
+    /// RFC 792 "Redirect Message": there are codes 0 to 3; Linux looks at the lowest three bits.
+    #[rstest]
+    #[case::last_code(3, true)]
+    #[case::unknown_code(4, false)]
+    #[case::last_code_under_linux(11, true)]
+    fn code_of_a_redirect(#[case] code: u8, #[case] is_believed: bool) {
+        let router = router(Prefix::new([10, 0, 0, 1].into(), 24), true, &[]);
+        assert_eq!(router.believes(&redirect([10, 0, 0, 254], [10, 0, 0, 77], code)), is_believed);
+    }
+
+    /// RFC 1122 §3.2.2.2: a gateway is a host of the subnet that the redirect came in by.
+    #[rstest]
+    #[case::broadcast([240, 0, 0, 1], [240, 0, 0, 2], [255, 255, 255, 255], false)]
+    #[case::unspecified([0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 0], false)]
+    #[case::group([224, 0, 0, 1], [225, 0, 0, 2], [224, 0, 0, 9], false)]
+    #[case::station([240, 0, 0, 1], [240, 0, 0, 2], [240, 0, 0, 3], true)]
+    fn gateway_of_a_redirect(
+        #[case] own: [u8; 4],
+        #[case] from: [u8; 4],
+        #[case] gateway: [u8; 4],
+        #[case] is_believed: bool,
+    ) {
+        let mut router = router(Prefix::new(own.into(), 4), false, &[]);
+        for device in &mut router.devices {
+            device.policy.secure_redirects = false;
+        }
+        assert_eq!(router.believes(&redirect(from, gateway, 1)), is_believed);
+    }
+
+    /// Linux: without `shared_media`, `secure_redirects` wants the gateway of a default route by the same interface.
+    #[rstest]
+    #[case::default_route([10, 0, 0, 77], 0, 0, true)]
+    #[case::another_gateway([10, 0, 0, 78], 0, 0, false)]
+    #[case::another_interface([10, 0, 0, 77], 0, 1, false)]
+    #[case::not_everywhere([10, 0, 0, 77], 8, 0, false)]
+    fn secure_redirects(
+        #[case] gateway: [u8; 4],
+        #[case] length: u8,
+        #[case] interface: u16,
+        #[case] is_believed: bool,
+    ) {
+        let route = config::Route {
+            to: Prefix::new(if length == 0 { [0; 4] } else { [20, 0, 0, 0] }.into(), length),
+            via: Some([10, 0, 0, 77].into()),
+            interface: Some(InterfaceId::configured(interface)),
+            onlink: true,
+            ..config::Route::default()
+        };
+        let router = router(Prefix::new([10, 0, 0, 1].into(), 24), false, &[route]);
+        assert_eq!(router.believes(&redirect([10, 0, 0, 254], gateway, 1)), is_believed);
+    }
+}

@@ -190,7 +190,8 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::config::{Config, Profile};
+    use crate::address::Prefix;
+    use crate::config::{self, Config, Profile};
 
     #[test]
     fn what_was_learned_of_an_own_address_does_not_count_for_0_0_0_0() {
@@ -217,5 +218,23 @@ mod tests {
         }
         let (destination, mtu, route) = to(&router, Ipv4Addr::UNSPECIFIED);
         assert_eq!((destination, mtu, route.kind), (Ipv4Addr::LOCALHOST, whole, RouteKind::Local));
+    }
+
+    /// RFC 1122 §3.2.1.3: no group or broadcast is the source of a datagram, even where a route calls it local.
+    #[test]
+    fn a_local_group_is_no_source() {
+        let mut config = Config::new(Profile::Linux);
+        let local = |address: [u8; 4]| config::Route {
+            to: Prefix::host(address.into()),
+            kind: RouteKind::Local,
+            ..config::Route::default()
+        };
+        config.routes.extend([local([239, 1, 1, 1]), local([10, 9, 9, 9])]);
+        let router = Router::new(&config, 1).unwrap();
+        let from = |source: [u8; 4]| {
+            router.route_output(Ipv4Addr::LOCALHOST, source.into(), Instant::ZERO).map(|way| way.source)
+        };
+        assert_eq!(from([239, 1, 1, 1]), Err(RouteError::Invalid));
+        assert_eq!(from([10, 9, 9, 9]), Ok([10, 9, 9, 9].into()));
     }
 }

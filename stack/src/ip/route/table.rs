@@ -224,4 +224,22 @@ mod tests {
         assert_eq!(of_kind(RouteKind::Broadcast), [Prefix::host([10, 0, 0, 255].into())]);
         assert_eq!(of_kind(RouteKind::Unicast), [subnet([10, 0, 2, 4], 31), subnet([10, 0, 0, 0], 24)]);
     }
+
+    /// Linux: an address that is good for its link alone is the source only of what goes to a neighbor.
+    #[test]
+    fn behind_a_gateway_an_address_of_the_link_is_no_source() {
+        let mut config = Config::new(Profile::Linux);
+        let prefixes = [[10, 0, 0, 1], [10, 1, 0, 1]].map(|address| Prefix::new(address.into(), 24));
+        config.add_interface("t0", prefixes).unwrap().addresses[0].scope = Scope::Link;
+        let route = |to: [u8; 4], via: Option<[u8; 4]>| Route {
+            to: Prefix::new(to.into(), 8),
+            via: via.map(Ipv4Addr::from),
+            interface: Some(InterfaceId::configured(0)),
+            ..Route::default()
+        };
+        config.routes.extend([route([20, 0, 0, 0], None), route([30, 0, 0, 0], Some([10, 0, 0, 254]))]);
+        let stack = Stack::new(config, 1).unwrap();
+        let source = |to: [u8; 4]| stack.router().lookup(to.into()).unwrap().source.octets();
+        assert_eq!((source([20, 0, 0, 1]), source([30, 0, 0, 1])), ([10, 0, 0, 1], [10, 1, 0, 1]));
+    }
 }

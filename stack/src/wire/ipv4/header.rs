@@ -193,6 +193,7 @@ mod tests {
         assert_eq!(OptionOctets::new(&[1; 41]), None);
         let options = OptionOctets::new(&[1; 37]).unwrap();
         assert_eq!(options.as_slice(), [&[1; 37][..], &[0; 3]].concat());
+        assert_eq!(std::format!("{:?}", OptionOctets::new(&[1, 1, 1]).unwrap()), "[1, 1, 1, 0]");
         assert_eq!(Ipv4Header { options, ..Ipv4Header::default() }.header_len(), 60);
     }
 
