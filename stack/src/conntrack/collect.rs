@@ -128,3 +128,136 @@ impl Conntrack {
             && self.table.tcp_of(entry).is_some_and(|record| record.state().is_closing())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::testing::{A, B, Tcp, ip, udp};
+    use super::super::{ConntrackConfig, Entrance, HashKey};
+    use super::*;
+    use crate::packet::Attachment;
+
+    const START: Instant = Instant::from_micros(4_000_000_000);
+
+    /// Linux: a walk begins as if it had seen a hundred entries that live for ever.
+    #[test]
+    fn lives_are_averaged_with_those_of_a_hundred_that_never_end() {
+        let mut collector = Collector::default();
+        collector.begin(7);
+        assert_eq!((collector.began, collector.average, collector.seen), (7, 2_147_483_647, 100));
+        collector.note(10 * HZ);
+        assert_eq!((collector.average, collector.seen), (2_147_483_647 - 2_147_481_147 / 101, 101));
+    }
+
+    /// Average and number so far, life of the next entry, average then. A life counts as one second to five minutes.
+    #[rstest]
+    #[case::longer(1000, 1, 3000, 2000)]
+    #[case::shorter(3000, 3, 1000, 2500)]
+    #[case::over(1000, 1, 0, 625)]
+    #[case::endless(15_000, 1, u64::MAX, 45_000)]
+    fn average_moves_by_its_share(
+        #[case] average: u64,
+        #[case] seen: u64,
+        #[case] life: Jiffies,
+        #[case] expected: u64,
+    ) {
+        let mut collector = Collector { average, seen, ..Collector::default() };
+        collector.note(life);
+        assert_eq!((collector.average, collector.seen), (expected, seen + 1));
+    }
+
+    /// Average life, jiffies that the walk took, and those from its end to the next: one second to one minute.
+    #[rstest]
+    #[case::average(10 * HZ, 0, 10 * HZ)]
+    #[case::time_spent_counts(10 * HZ, HZ, 9 * HZ)]
+    #[case::short_lives(1, 0, HZ)]
+    #[case::long_walk(10 * HZ, 20 * HZ, HZ)]
+    #[case::long_lives(100 * HZ, 0, 60 * HZ)]
+    fn next_walk(#[case] average: u64, #[case] spent: Jiffies, #[case] expected: Jiffies) {
+        let mut collector = Collector { average, began: 5, slot: 3, hurry: true, ..Collector::default() };
+        collector.finish(5 + spent);
+        assert_eq!(collector.due, Some(5 + spent + expected));
+        assert_eq!((collector.slot, collector.hurry), (0, false));
+    }
+
+    fn pass(conntrack: &mut Conntrack, now: Instant, datagram: &[u8]) {
+        let mut attachment = Attachment::NONE;
+        conntrack.classify(now, Entrance::Prerouting, datagram, 0, &mut attachment);
+        conntrack.confirm(now, &mut attachment);
+    }
+
+    /// A table of 20 that is full, of entries that live long enough to meet the collector.
+    fn full(open: impl Fn(&mut Conntrack, u16)) -> Conntrack {
+        let mut config =
+            ConntrackConfig { max: 20, udp_timeout: 300, udp_timeout_stream: 300, ..Default::default() };
+        config.tcp.close = 300;
+        let mut conntrack = Conntrack::new(config, HashKey::from_seed(1));
+        (0..20).for_each(|port| open(&mut conntrack, port));
+        assert_eq!(conntrack.len(), 20);
+        conntrack
+    }
+
+    fn unanswered(conntrack: &mut Conntrack, port: u16) {
+        pass(conntrack, START, &ip(A, B, 17, &udp(A, B, (port, 53))));
+    }
+
+    fn stream(conntrack: &mut Conntrack, port: u16) {
+        unanswered(conntrack, port);
+        pass(conntrack, START, &ip(B, A, 17, &udp(B, A, (53, port))));
+        let later = START + core::time::Duration::from_secs(3);
+        pass(conntrack, later, &ip(A, B, 17, &udp(A, B, (port, 53))));
+    }
+
+    fn connection(conntrack: &mut Conntrack, port: u16) {
+        for (is_answer, tcp) in [
+            (false, Tcp::new((port, 80), "S", 100, 0)),
+            (true, Tcp::new((80, port), "SA", 500, 101)),
+            (false, Tcp::new((port, 80), "A", 101, 501)),
+        ] {
+            let (source, destination) = if is_answer { (B, A) } else { (A, B) };
+            pass(conntrack, START, &ip(source, destination, 6, &tcp.octets(source, destination)));
+        }
+    }
+
+    fn reset(conntrack: &mut Conntrack, port: u16) {
+        connection(conntrack, port);
+        let tcp = Tcp::new((port, 80), "RA", 101, 501);
+        pass(conntrack, START, &ip(A, B, 6, &tcp.octets(A, B)));
+    }
+
+    /// Linux: after a packet was dropped for lack of room the walk makes some, until the table is 95 % full, of entries
+    /// that are not assured and of TCP connections that are about to end.
+    #[rstest]
+    #[case::unanswered(unanswered, 1)]
+    #[case::stream(stream, 0)]
+    #[case::connection(connection, 0)]
+    #[case::reset(reset, 1)]
+    fn a_walk_in_a_hurry(#[case] open: fn(&mut Conntrack, u16), #[case] evicted: u64) {
+        let mut conntrack = full(open);
+        let due = conntrack.next_collection().unwrap();
+        let mut calm = conntrack.clone();
+        assert!(calm.collect(due, 100));
+        assert_eq!((calm.len(), calm.statistics.early_drop), (20, 0));
+        conntrack.collector.hurry();
+        assert!(conntrack.collect(due, 100));
+        assert_eq!((conntrack.len() as u64, conntrack.statistics.early_drop), (20 - evicted, evicted));
+    }
+
+    /// What is met alive moves the average, and so the next walk.
+    #[test]
+    fn a_walk_takes_note_of_what_it_meets() {
+        let mut conntrack = full(unanswered);
+        let due = conntrack.next_collection().unwrap();
+        let notes = |slots: u32| {
+            let mut conntrack = conntrack.clone();
+            conntrack.collect(due, slots);
+            (conntrack.collector.seen, conntrack.collector.slot)
+        };
+        assert_eq!([notes(1), notes(19)], [(101, 1), (119, 19)]);
+        conntrack.collector = Collector { slot: 1, average: 0, ..conntrack.collector };
+        conntrack.collect(due, 1);
+        // The life that is left: of 300 seconds 60 are over.
+        assert_eq!(conntrack.collector.average, 240 * HZ);
+    }
+}

@@ -286,6 +286,13 @@ mod tests {
         }
     }
 
+    /// What still fits a signed number of jiffies of 4 ms.
+    #[test]
+    fn longest_time_out() {
+        let longest = ConntrackConfig::knobs().find(|(name, _)| *name == "nf_conntrack_udp_timeout");
+        assert_eq!(longest, Some(("nf_conntrack_udp_timeout", 8_589_934)));
+    }
+
     #[test]
     fn names_outside_are_unknown() {
         let mut config = ConntrackConfig::default();

@@ -260,6 +260,30 @@ impl Snapshot {
 mod tests {
     use super::*;
 
+    /// The numbers of `IPS_*` in `linux/netfilter/nf_conntrack_common.h`.
+    #[test]
+    fn status_bits_are_those_of_linux() {
+        let bits = [
+            (Status::SEEN_REPLY, 2),
+            (Status::ASSURED, 4),
+            (Status::CONFIRMED, 8),
+            (Status::SRC_NAT, 16),
+            (Status::DST_NAT, 32),
+            (Status::NAT, 48),
+            (Status::SRC_NAT_DONE, 128),
+            (Status::DST_NAT_DONE, 256),
+            (Status::NAT_DONE, 384),
+            (Status::DYING, 512),
+            (Status::FIXED_TIMEOUT, 1024),
+            (Status::NAT_CLASH, 4096),
+        ];
+        for (status, number) in bits {
+            assert_eq!(status.bits(), number);
+        }
+        assert!(Status::NAT.contains(Status::SRC_NAT) && !Status::SRC_NAT.contains(Status::NAT));
+        assert!(Status::NAT.intersects(Status::SRC_NAT) && !Status::NAT.intersects(Status::NAT_DONE));
+    }
+
     #[test]
     fn entry_fits_a_cache_line_and_tcp_adds_less_than_another() {
         assert_eq!(size_of::<Entry>(), 64);

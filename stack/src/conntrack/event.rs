@@ -54,3 +54,22 @@ impl Events {
         self.lost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{A, B};
+    use super::super::{Entry, Tuple, protocol};
+    use super::*;
+
+    #[test]
+    fn events_that_nobody_fetches_are_lost_and_counted() {
+        let original =
+            Tuple { source: A, destination: B, source_id: 1, destination_id: 2, protocol: protocol::UDP };
+        let entry = Entry::new(original, original.invert().unwrap(), 0);
+        let snapshot = Snapshot::of(&entry, None, Default::default(), 0);
+        let mut events = Events::default();
+        (0..MAX_EVENTS + 2).for_each(|_| events.push(EventKind::New, snapshot.clone()));
+        assert_eq!(events.lost(), 2);
+        assert_eq!(core::iter::from_fn(|| events.pop()).count(), MAX_EVENTS);
+    }
+}

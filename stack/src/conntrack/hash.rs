@@ -19,6 +19,11 @@ impl HashKey {
 
     /// SipHash-1-3 of the sixteen octets `first`, `second` in little-endian order.
     pub fn hash(self, first: u64, second: u64) -> u64 {
+        self.siphash::<1, 3>(first, second)
+    }
+
+    /// SipHash with `EACH` rounds for each word and `LAST` at the end.
+    fn siphash<const EACH: usize, const LAST: usize>(self, first: u64, second: u64) -> u64 {
         let mut state = [
             self.k0 ^ 0x736f_6d65_7073_6575,
             self.k1 ^ 0x646f_7261_6e64_6f6d,
@@ -28,13 +33,11 @@ impl HashKey {
         // The last block holds the length in its top octet.
         for word in [first, second, 16 << 56] {
             state[3] ^= word;
-            round(&mut state);
+            (0..EACH).for_each(|_| round(&mut state));
             state[0] ^= word;
         }
         state[2] ^= 0xff;
-        for _ in 0..3 {
-            round(&mut state);
-        }
+        (0..LAST).for_each(|_| round(&mut state));
         state[0] ^ state[1] ^ state[2] ^ state[3]
     }
 }
@@ -64,22 +67,34 @@ pub(crate) const fn spread(seed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::hash::Hasher as _;
+    use core::hash::Hasher;
 
+    fn with(mut hasher: impl Hasher, first: u64, second: u64) -> u64 {
+        hasher.write(&first.to_le_bytes());
+        hasher.write(&second.to_le_bytes());
+        hasher.finish()
+    }
+
+    /// The standard library has SipHash-2-4 with a key, and SipHash-1-3 under the key of zeros.
     #[test]
     #[expect(
         deprecated,
         reason = "the independent implementation at hand; std's SipHasher13 cannot be keyed"
     )]
-    fn structure_is_that_of_siphash() {
-        // std offers only SipHash-2-4 with a key; with the rounds counted differently the results must differ,
-        // while the same key and message give the same hash again.
-        let mut sip24 = core::hash::SipHasher::new_with_keys(1, 2);
-        sip24.write_u64(3);
-        sip24.write_u64(4);
-        let key = HashKey { k0: 1, k1: 2 };
-        assert_ne!(key.hash(3, 4), sip24.finish());
-        assert_eq!(key.hash(3, 4), key.hash(3, 4));
+    fn it_is_siphash() {
+        for seed in 0..64 {
+            let (HashKey { k0, k1 }, first, second) = (HashKey::from_seed(seed), spread(!seed), seed << 40);
+            let keyed = with(core::hash::SipHasher::new_with_keys(k0, k1), first, second);
+            assert_eq!(HashKey { k0, k1 }.siphash::<2, 4>(first, second), keyed);
+            let quick = with(std::hash::DefaultHasher::new(), first, second);
+            assert_eq!(HashKey { k0: 0, k1: 0 }.hash(first, second), quick);
+        }
+    }
+
+    /// The first outputs of SplitMix64 under two seeds, as its authors publish them.
+    #[test]
+    fn it_is_splitmix() {
+        assert_eq!([spread(0), spread(1_234_567)], [0xe220_a839_7b1d_cdaf, 6_457_827_717_110_365_317]);
     }
 
     #[test]

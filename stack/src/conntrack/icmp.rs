@@ -61,3 +61,33 @@ pub(crate) fn precheck(message: &[u8], verify: bool) -> Result<u8, Refusal> {
     }
     if header[0] > MAX_TYPE { Err(Refusal::Type) } else { Ok(header[0]) }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::short(&[8, 0, 0xf7, 0xff, 0, 0, 0], Err(Refusal::Short))]
+    #[case::intact(&[8, 0, 0xf7, 0xff, 0, 0, 0, 0], Ok(8))]
+    #[case::checksum(&[8, 0, 0xf7, 0xfe, 0, 0, 0, 0], Err(Refusal::Checksum))]
+    #[case::highest_type(&[18, 0, 0xed, 0xff, 0, 0, 0, 0], Ok(18))]
+    #[case::type_beyond(&[19, 0, 0xec, 0xff, 0, 0, 0, 0], Err(Refusal::Type))]
+    #[case::last_type(&[255, 0, 0, 0xff, 0, 0, 0, 0], Err(Refusal::Type))]
+    fn messages(#[case] message: &[u8], #[case] expected: Result<u8, Refusal>) {
+        assert_eq!(precheck(message, true), expected);
+        let unverified = if expected == Err(Refusal::Checksum) { Ok(8) } else { expected };
+        assert_eq!(precheck(message, false), unverified);
+    }
+
+    #[test]
+    fn queries_and_their_answers() {
+        let pairs = |inverse: fn(u8) -> Option<u8>| -> std::vec::Vec<(u8, u8)> {
+            (0..=255).filter_map(|icmp_type| Some((icmp_type, inverse(icmp_type)?))).collect()
+        };
+        let expected = [(0, 8), (8, 0), (13, 14), (14, 13), (15, 16), (16, 15), (17, 18), (18, 17)];
+        assert_eq!(pairs(inverse), expected);
+        assert_eq!(pairs(inverse_v6), [(128, 129), (129, 128), (139, 140), (140, 139)]);
+    }
+}

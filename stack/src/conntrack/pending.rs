@@ -57,3 +57,37 @@ impl PendingEntries {
         id.0 < self.next && self.next - id.0 <= PLACES as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{A, B};
+    use super::super::tuple::Tuple;
+    use super::super::{Entry, protocol};
+    use super::*;
+
+    /// An entry that its zone names.
+    fn detached(zone: u16) -> Detached {
+        let original =
+            Tuple { source: A, destination: B, source_id: 1, destination_id: 2, protocol: protocol::UDP };
+        let entry = Entry::new(original, original.invert().unwrap(), zone);
+        Detached { entry, tcp: None, accounts: Default::default() }
+    }
+
+    #[test]
+    fn the_oldest_gives_way() {
+        let mut pending = PendingEntries::default();
+        let kept = PLACES as u64 + 3;
+        for name in 0..kept {
+            assert_eq!(pending.keep(detached(name as u16)), PendingId(name));
+        }
+        for name in 0..kept + 3 {
+            let expected = (3..kept).contains(&name).then_some(name as u16);
+            let zone = |found: Option<&Pending>| match found {
+                Some(Pending::Here(detached)) => Some(detached.entry.zone),
+                _ => None,
+            };
+            assert_eq!(zone(pending.get(PendingId(name))), expected, "{name}");
+            assert_eq!(zone(pending.get_mut(PendingId(name)).map(|found| &*found)), expected, "{name}");
+        }
+    }
+}

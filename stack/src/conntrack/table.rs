@@ -367,6 +367,22 @@ mod tests {
         }
     }
 
+    /// What hashed alike would be one long chain, and slow.
+    #[test]
+    fn sources_that_differ_hash_differently() {
+        let source = Source { address: Ipv4Addr::new(10, 0, 1, 2), id: 7, protocol: protocol::UDP, zone: 0 };
+        let others = [
+            Source { address: Ipv4Addr::new(10, 0, 1, 3), ..source },
+            Source { id: 8, ..source },
+            Source { protocol: protocol::TCP, ..source },
+            Source { zone: 1, ..source },
+        ];
+        let key = HashKey::from_seed(1);
+        for other in others {
+            assert_ne!(source.hash(key), other.hash(key), "{other:?}");
+        }
+    }
+
     #[test]
     fn entries_of_one_source_are_chained_newest_first() {
         let mut table = Table::new(HashKey::from_seed(1));

@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn words_hold_every_field_and_the_zone() {
+        let tuple = Tuple {
+            source: Ipv4Addr::new(1, 2, 3, 4),
+            destination: Ipv4Addr::new(5, 6, 7, 8),
+            source_id: 0x090a,
+            destination_id: 0x0b0c,
+            protocol: 0x0d,
+        };
+        assert_eq!(tuple.words(0x0e0f), (0x0102_0304_0506_0708, 0x090a_0b0c_000d_0e0f));
+    }
+
+    #[test]
     fn inverting_twice_restores_every_invertible_tuple() {
         for protocol in 0..=255 {
             for icmp_type in 0..=255 {

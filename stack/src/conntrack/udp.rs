@@ -111,6 +111,38 @@ mod tests {
         assert!(check_lite(LITE, &datagram, false).is_ok());
     }
 
+    /// RFC 3828 §3.1: a coverage of 0 is the whole datagram; below 8 octets, and above its length, there is none.
+    #[rstest::rstest]
+    #[case::whole(0, 12, true)]
+    #[case::least(8, 12, true)]
+    #[case::below(7, 12, false)]
+    #[case::length(12, 12, true)]
+    #[case::beyond(13, 12, false)]
+    #[case::whole_of_too_little(0, 7, false)]
+    #[case::no_coverage(0, 5, false)]
+    fn coverage_of_udp_lite(#[case] coverage: u8, #[case] len: usize, #[case] is_possible: bool) {
+        let datagram = [0, 1, 0, 2, 0, coverage, 1, 1, 0, 0, 0, 0];
+        assert_eq!(check_lite(LITE, &datagram[..len], false).is_ok(), is_possible);
+    }
+
+    /// Length and checksum of a datagram of 12 octets, and what is wrong with it (`stack/spec/linux-conntrack-nat.md`
+    /// §2.9).
+    #[rstest::rstest]
+    #[case::no_checksum(12, 0, None)]
+    #[case::header_alone(8, 0, None)]
+    #[case::shorter_than_a_header(7, 0, Some(Invalidity::UdpMalformed))]
+    #[case::longer_than_there_is(13, 0, Some(Invalidity::UdpMalformed))]
+    #[case::wrong_checksum(12, 1, Some(Invalidity::UdpChecksum))]
+    fn udp_datagrams(#[case] length: u8, #[case] checksum: u8, #[case] expected: Option<Invalidity>) {
+        let tuple = Tuple { protocol: protocol::UDP, ..LITE };
+        let datagram = [11, 184, 0, 53, 0, length, 0, checksum, 1, 2, 3, 4];
+        assert_eq!(check(tuple, &datagram, true).err(), expected);
+        let is_malformed = expected == Some(Invalidity::UdpMalformed);
+        assert_eq!(check(tuple, &datagram, false).is_err(), is_malformed);
+        assert_eq!(has_checksum(&datagram), checksum != 0 && !is_malformed);
+        assert!(check(tuple, &super::super::testing::udp(A, B, (3000, 53)), true).is_ok());
+    }
+
     #[test]
     fn udp_lite_is_a_stream_once_it_is_answered() {
         let config = ConntrackConfig::default();

@@ -187,15 +187,16 @@ mod tests {
     /// Linux: what of a timestamp reply lies behind the cut is what stands before the data of the request, and the
     /// checksum covers both.
     #[rstest]
-    #[case::times_behind_the_cut(68, &[0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 1], 0xff00 - 14)]
+    #[case::times_behind_the_cut(68, &[0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 1], 0xf1ff)]
     #[case::no_cut(80, &[7; 12], 0xff00)]
-    fn cut_timestamp_reply(#[case] mtu: usize, #[case] behind: &[u8], #[case] checksum: u16) {
-        let header = [0x4f; 60];
-        let request = [&header[..], &[0, 0, 0, 13, 0, 0, 0, 0, 0, 1], &[9; 12]].concat();
-        let reply = [&header[..], &[14, 0, 0xff, 0, 0, 0, 0, 0], &[7; 12]].concat();
+    fn cut_timestamp_reply(#[case] mtu: u32, #[case] behind: &[u8], #[case] checksum: u16) {
+        let mut header = [0; 60];
+        header[0] = 0x4f;
+        let request = [&header[..], &[13, 0, 0, 0, 0, 0, 0, 1], &[9; 12]].concat();
+        let reply = [&header[..], &[14, 0, 0xff, 0, 0, 0, 0, 1], &[7; 12]].concat();
         let mut packet = Packet { octets: reply, ..Packet::default() };
         let query = Packet { octets: request, ..Packet::default() };
-        lose_times_behind_cut(&mut packet, &query, mtu as u32);
+        lose_times_behind_cut(&mut packet, &query, mtu);
         assert_eq!(packet.octets[68..], *behind);
         assert_eq!(packet.octets[62..64], checksum.to_be_bytes());
     }

@@ -128,7 +128,7 @@ impl Choice<'_> {
                 Some((first, last)) => (first, u32::from(last.wrapping_sub(first)) + 1),
                 None => span(0, u16::MAX),
             }),
-            protocol::TCP | protocol::UDP | protocol::UDPLITE | protocol::SCTP => match self.range.ids {
+            protocol::TCP | protocol::UDP | protocol::UDPLITE => match self.range.ids {
                 Some((first, last)) => Some(span(first.min(last), first.max(last))),
                 None if self.manip == Manip::Destination => None,
                 None => Some(match tuple.source_id {

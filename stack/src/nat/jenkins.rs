@@ -35,3 +35,22 @@ fn finish([a, b, c]: &mut [u32; 3]) {
     *b = (*b ^ *a).wrapping_sub(a.rotate_left(14));
     *c = (*c ^ *b).wrapping_sub(b.rotate_left(24));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As an implementation computes them that gives the results which the author publishes for texts.
+    #[test]
+    fn it_is_lookup3() {
+        let rows = [
+            (0, 0, 0xbaf9_078c),
+            (0x0a01_000a, 0, 0xfcec_79de),
+            (u32::MAX, u32::MAX, 0x6fd2_a334),
+            (0x1234_5678, 0x9abc_def0, 0x777e_5847),
+        ];
+        for (first, initial, expected) in rows {
+            assert_eq!(hash(first, initial), expected);
+        }
+    }
+}

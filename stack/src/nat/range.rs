@@ -88,7 +88,7 @@ impl Range {
         let Some((first, last)) = self.ids else { return true };
         match tuple.protocol {
             protocol::ICMP => (first..=last).contains(&tuple.source_id),
-            protocol::GRE | protocol::TCP | protocol::UDP | protocol::UDPLITE | protocol::SCTP => {
+            protocol::GRE | protocol::TCP | protocol::UDP | protocol::UDPLITE => {
                 (first..=last).contains(match manip {
                     Manip::Source => &tuple.source_id,
                     Manip::Destination => &tuple.destination_id,

@@ -56,12 +56,7 @@ pub(super) fn rewrite(
 
 fn rewrite_transport(octets: &mut [u8], at: usize, protocol: u8, end: End) -> Result<(), Unwritable> {
     let needed = match protocol {
-        protocol::ICMP
-        | protocol::TCP
-        | protocol::UDP
-        | protocol::UDPLITE
-        | protocol::SCTP
-        | protocol::GRE => 8,
+        protocol::ICMP | protocol::TCP | protocol::UDP | protocol::UDPLITE | protocol::GRE => 8,
         _ => 0,
     };
     octets.get(at..at + needed).ok_or(Unwritable)?;
@@ -69,7 +64,6 @@ fn rewrite_transport(octets: &mut [u8], at: usize, protocol: u8, end: End) -> Re
         protocol::UDP => rewrite_udp(octets, at, end, read(octets, at + 6) != 0),
         protocol::UDPLITE => rewrite_udp(octets, at, end, true),
         protocol::TCP => rewrite_tcp(octets, at, end),
-        protocol::SCTP => write(octets, port_at(at, end), end.id),
         protocol::ICMP if octets.get(at).is_some_and(|&icmp_type| has_identifier(icmp_type)) => {
             let old = read(octets, at + 4);
             follow(octets, at + 2, old, end.id);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use quickcheck::{Arbitrary, Gen, TestResult};
+use rstest::rstest;
 
 use super::{Addresses, Binding, Range};
 use crate::conntrack::testing::{
@@ -92,7 +93,7 @@ impl Arbitrary for First {
         data.truncate(64);
         Self {
             source: *g.choose(&[A, A2, Ipv4Addr::new(10, 0, 1, 7)]).unwrap(),
-            kind: u8::arbitrary(g) % 6,
+            kind: u8::arbitrary(g) % 7,
             ports: (*g.choose(&[0, 1, 600, 5000, 65535]).unwrap(), *g.choose(&[53, 80]).unwrap()),
             data,
             has_checksum: u8::arbitrary(g) % 4 != 0,
@@ -103,7 +104,8 @@ impl Arbitrary for First {
 
 impl First {
     fn protocol(&self) -> u8 {
-        [protocol::UDP, protocol::TCP, protocol::ICMP, protocol::ICMP, protocol::GRE, 99]
+        let udplite = protocol::UDPLITE;
+        [protocol::UDP, protocol::TCP, protocol::ICMP, protocol::ICMP, protocol::GRE, 99, udplite]
             [usize::from(self.kind)]
     }
 
@@ -126,15 +128,31 @@ impl First {
             2 => query(if answers { 0 } else { 8 }, 0, id),
             3 => query(if answers { 14 } else { 13 }, 0, id),
             4 => [&[0, 0, 8, 0][..], &[b'x'; 8]].concat(),
+            6 => {
+                let mut segment = udp_with(source, destination, ports, &self.data);
+                // Covers its header alone.
+                segment[4..8].copy_from_slice(&[0, 8, 0, 0]);
+                let sum = lite_checksum(source, destination, &segment);
+                segment[6..8].copy_from_slice(&sum.to_be_bytes());
+                segment
+            }
             _ => self.data.clone(),
         }
     }
 }
 
+/// The sum of a UDP-Lite header and the pseudo header that Linux gives it, of which the length is that of up to 255 octets.
+fn lite_checksum(source: Ipv4Addr, destination: Ipv4Addr, segment: &[u8]) -> u16 {
+    let mut octets = [source.octets(), destination.octets()].concat();
+    octets.extend([0, protocol::UDP, 0, segment.len() as u8]);
+    octets.extend_from_slice(&segment[..8]);
+    internet_checksum(&octets)
+}
+
 /// The port or identifier that the inner end wears in `datagram`, which goes out.
 fn worn_id(first: &First, datagram: &[u8]) -> u16 {
     let at = match first.kind {
-        0 | 1 => 20,
+        0 | 1 | 6 => 20,
         2 | 3 => 24,
         _ => return 0,
     };
@@ -150,6 +168,7 @@ fn is_intact(first: &First, datagram: &[u8]) -> bool {
         0 if !first.has_checksum => segment[6..8] == [0, 0],
         0 | 1 => transport_checksum(address(12), address(16), first.protocol(), segment) == 0,
         2 | 3 => internet_checksum(segment) == 0,
+        6 => lite_checksum(address(12), address(16), segment) == 0,
         _ => true,
     };
     is_sum_right && internet_checksum(&datagram[..20]) == 0
@@ -201,4 +220,68 @@ fn mappings_are_unique() {
         assert!(worn.insert(worn_id(&first, &left)), "{source}");
     }
     assert!(worn.iter().all(|port| *port >= 1024));
+}
+
+/// Forty ports and as many TCP connections to one server, of which the last segment of the client had `flags`; then
+/// whether another client, whose SYN has this sequence number, gets through to the same server.
+#[rstest]
+#[case::all_are_reset("RA", 5000, true)]
+#[case::sequence_number_that_was_used("RA", 50, false)]
+#[case::all_are_alive("A", 5000, false)]
+fn a_connection_that_is_over_gives_its_port_away(
+    #[case] flags: &str,
+    #[case] sequence: u32,
+    #[case] is_translated: bool,
+) {
+    let mut gateway = Gateway::new(Range { ids: Some((3000, 3039)), ..Range::default() }, 1);
+    let send = |gateway: &mut Gateway, host: u8, flags: &str, sequence: u32, acknowledgment: u32| {
+        let source = Ipv4Addr::new(10, 0, 2, host);
+        let segment = Tcp::new((5000, 80), flags, sequence, acknowledgment).octets(source, B);
+        gateway.forward(ip(source, B, protocol::TCP, &segment), LAN)
+    };
+    for host in 0..40 {
+        let left = send(&mut gateway, host, "S", 100, 0).unwrap();
+        let port = u16::from_be_bytes([left[20], left[21]]);
+        let answer = Tcp::new((80, port), "SA", 500, 101).octets(B, T);
+        gateway.forward(ip(B, T, protocol::TCP, &answer), WAN).unwrap();
+        send(&mut gateway, host, flags, 101, 501).unwrap();
+    }
+    assert_eq!(send(&mut gateway, 40, "S", sequence, 0).is_some(), is_translated);
+}
+
+/// Linux: what cannot keep its port gets one of the same class.
+#[rstest]
+#[case::least(1, 1..=511)]
+#[case::low(511, 1..=511)]
+#[case::reserved(512, 600..=1023)]
+#[case::reserved_as_well(1023, 600..=1023)]
+#[case::high(1024, 1024..=65_535)]
+fn class_of_a_port(#[case] port: u16, #[case] class: std::ops::RangeInclusive<u16>) {
+    let mut gateway = Gateway::new(Range::default(), 1);
+    for (number, source) in [A, A2].into_iter().enumerate() {
+        let left = gateway.forward(ip(source, B, 17, &udp_with(source, B, (port, 53), &[])), LAN).unwrap();
+        let worn = u16::from_be_bytes([left[20], left[21]]);
+        assert!(if number == 0 { worn == port } else { worn != port && class.contains(&worn) }, "{worn}");
+    }
+}
+
+/// An error that quotes too little, or whose checksum is wrong, goes nowhere; nor does a redirect about what is
+/// translated.
+#[rstest]
+#[case::whole(3, 28, 0, true)]
+#[case::quotes_too_little_for_ports(3, 27, 0, false)]
+#[case::wrong_checksum(3, 28, 1, false)]
+#[case::redirect(5, 28, 0, false)]
+fn errors_about_what_is_translated(
+    #[case] icmp_type: u8,
+    #[case] quoted: usize,
+    #[case] spoiled: u8,
+    #[case] is_forwarded: bool,
+) {
+    let mut gateway = Gateway::new(Range::default(), 1);
+    let left = gateway.forward(ip(A, B, 17, &udp_with(A, B, (5000, 53), b"hello")), LAN).unwrap();
+    let mut error = icmp(icmp_type, 1, [0; 4], &left[..quoted]);
+    error[7] ^= spoiled;
+    let forwarded = gateway.forward(ip(M, T, protocol::ICMP, &error), WAN);
+    assert_eq!(forwarded.is_some_and(|datagram| datagram[16..20] == A.octets()), is_forwarded);
 }

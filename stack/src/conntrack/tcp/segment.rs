@@ -148,3 +148,74 @@ impl<'a> Iterator for Options<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use std::string::String;
+
+    use super::super::super::testing::{A, B, Tcp};
+    use super::*;
+
+    const LETTERS: &str = "FSRPAUEC";
+
+    fn letters(flags: u8) -> String {
+        let is_set = |place: &usize| flags >> place & 1 != 0;
+        (0..8).filter(is_set).filter_map(|place| LETTERS.chars().nth(place)).collect()
+    }
+
+    /// All combinations of flags: which are sane (`stack/spec/linux-conntrack-nat.md` §4.5), and what each is.
+    #[test]
+    fn flags() {
+        for flags in 0..=255 {
+            let name = letters(flags);
+            let octets = Tcp::new((1, 2), &name, 0, 0).octets(A, B);
+            let segment = Segment::new(&octets).unwrap();
+            let telling: String = name.chars().filter(|flag| !"PEC".contains(*flag)).collect();
+            let is_sane = ["S", "SU", "SA", "R", "RA", "FA", "FAU", "A", "AU"].contains(&&*telling);
+            assert_eq!(segment.has_sane_flags(), is_sane, "{name}");
+            let has = |flag: char| name.contains(flag);
+            assert_eq!(
+                (segment.is_syn(), segment.is_ack(), segment.is_rst()),
+                (has('S'), has('A'), has('R'))
+            );
+            let kind = match (has('R'), has('S'), has('F'), has('A')) {
+                (true, ..) => Kind::Rst,
+                (_, true, _, true) => Kind::SynAck,
+                (_, true, ..) => Kind::Syn,
+                (_, _, true, _) => Kind::Fin,
+                (.., true) => Kind::Ack,
+                _ => Kind::None,
+            };
+            assert_eq!(segment.kind(), kind, "{name}");
+        }
+    }
+
+    /// RFC 2018 §3: blocks are pairs of edges behind kind 5.
+    #[rstest]
+    #[case::none(&[], 1000)]
+    #[case::block(&[1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 7, 208], 2000)]
+    #[case::below_the_acknowledgment(&[1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 9], 1000)]
+    #[case::half_a_block_more(&[1, 1, 5, 14, 0, 0, 0, 1, 0, 0, 7, 208, 0, 0, 0, 0], 1000)]
+    #[case::timestamps(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 7, 208], 1000)]
+    #[case::behind_the_end(&[0, 1, 5, 10, 0, 0, 0, 1, 0, 0, 7, 208], 1000)]
+    fn highest_acknowledgment(#[case] options: &[u8], #[case] expected: u32) {
+        let octets = Tcp { options, ..Tcp::new((1, 2), "A", 0, 1000) }.octets(A, B);
+        assert_eq!(Segment::new(&octets).unwrap().highest_acknowledged(), expected);
+    }
+
+    /// RFC 7323 §2.2, RFC 2018 §2.
+    #[rstest]
+    #[case::none(&[1, 1, 1, 1], None, false)]
+    #[case::scale(&[1, 3, 3, 7], Some(7), false)]
+    #[case::scale_too_large(&[1, 3, 3, 15], Some(14), false)]
+    #[case::scale_of_two_octets(&[3, 4, 1, 1], None, false)]
+    #[case::sack(&[1, 1, 4, 2], None, true)]
+    #[case::sack_with_a_value(&[1, 4, 3, 0], None, false)]
+    #[case::both(&[4, 2, 1, 3, 3, 2, 0, 0], Some(2), true)]
+    fn offers(#[case] options: &[u8], #[case] scale: Option<u8>, #[case] permits_sack: bool) {
+        let octets = Tcp { options, ..Tcp::new((1, 2), "S", 0, 0) }.octets(A, B);
+        let segment = Segment::new(&octets).unwrap();
+        assert_eq!((segment.window_scale(), segment.permits_sack()), (scale, permits_sack));
+    }
+}

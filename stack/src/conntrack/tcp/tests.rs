@@ -440,6 +440,27 @@ fn check(knob: &str, rows: &str) {
     o A 102/502 -> ESTABLISHED/o TIME_WAIT 120 A
 "
 )]
+#[case::one_challenge_ack_in_last_ack_for_one_syn(
+    "",
+    "
+    o S 100/0 -> NEW/o SYN_SENT 120 U
+    r SA 500/101 -> ESTABLISHED/r SYN_RECV 60
+    o A 101/501 -> ESTABLISHED/o ESTABLISHED 432000 A
+    o FA 101/501 -> ESTABLISHED/o FIN_WAIT 120 A
+    r FA 501/102 -> ESTABLISHED/r LAST_ACK 30 A
+    o S 7000/0 -> ESTABLISHED/o LAST_ACK 30 A
+    r A 502/102 -> ESTABLISHED/r LAST_ACK 30 A
+    r A 502/102 -> ESTABLISHED/r TIME_WAIT 120 A
+"
+)]
+#[case::rst_ack_matching_an_ack_that_was_let_through(
+    "",
+    "
+    o S 100/0 -> NEW/o SYN_SENT 120 U
+    r A 900/50 -> ESTABLISHED/r SYN_SENT 120
+    o RA 7777/900 -> ESTABLISHED/o CLOSE 10
+"
+)]
 #[case::window_scaling_both(
     "",
     "
