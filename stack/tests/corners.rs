@@ -375,7 +375,7 @@ fn timestamps_of_a_request(#[case] len: usize, #[case] must_be_whole: bool, #[ca
     let mut config = config(&[]);
     config.departures.timestamp_request_is_whole = must_be_whole;
     let mut stack = Stack::new(config, 1).unwrap();
-    let request = from(PEER).carry(icmp(13, 0).data([0; 12][..len].to_vec())).build();
+    let request = from(PEER).carry(icmp(13, 0).data(&[0; 12][..len])).build();
     assert_eq!(answers(&mut stack, &request).len(), replies);
 }
 
