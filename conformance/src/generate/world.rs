@@ -46,6 +46,20 @@ const KNOBS: &[(&str, &[&str])] = &[
     ("net.ipv4.conf.all.shared_media", &["1", "0"]),
     ("net.ipv4.conf.all.bc_forwarding", &["0", "1"]),
     ("net.ipv4.conf.all.drop_unicast_in_l2_multicast", &["0", "1"]),
+    ("net.ipv4.conf.all.forwarding", &["0", "1"]),
+    ("net.ipv4.conf.all.src_valid_mark", &["0", "1"]),
+    ("net.ipv4.conf.all.log_martians", &["0", "1"]),
+    ("net.ipv4.conf.all.force_igmp_version", &["0", "1", "2", "3"]),
+    ("net.ipv4.icmp_ratemask", &["6168", "0", "-1"]),
+    ("net.ipv4.ip_early_demux", &["1", "0"]),
+    ("net.ipv4.udp_early_demux", &["1", "0"]),
+    ("net.ipv4.tcp_early_demux", &["1", "0"]),
+    ("net.ipv4.ip_nonlocal_bind", &["0", "1"]),
+    ("net.ipv4.fwmark_reflect", &["0", "1"]),
+    ("net.ipv4.igmp_link_local_mcast_reports", &["1", "0"]),
+    ("net.ipv4.fib_multipath_hash_policy", &["0", "1", "2", "3"]),
+    ("net.ipv4.route.mtu_expires", &["600", "3600", "86400"]),
+    ("net.ipv4.route.min_adv_mss", &["256", "536"]),
 ];
 
 /// A per-interface knob (`net.ipv4.conf.<interface>.`) and the values worth trying.
@@ -61,6 +75,10 @@ const INTERFACE_KNOBS: &[(&str, &[&str])] = &[
     ("bc_forwarding", &["0", "1"]),
     ("drop_unicast_in_l2_multicast", &["0", "1"]),
     ("forwarding", &["0", "1"]),
+    ("src_valid_mark", &["0", "1"]),
+    ("proxy_arp", &["0", "1"]),
+    ("bootp_relay", &["0", "1"]),
+    ("ignore_routes_with_linkdown", &["0", "1"]),
 ];
 
 impl World {

@@ -15,8 +15,8 @@ use crate::model::{Action, Role, SocketAction, SocketKind};
 /// What `netassay list rules` says.
 pub const INFO: RuleInfo = RuleInfo {
     name: "ip-identification-hashed",
-    applies_to: "identification of ICMP replies and errors that the DUT makes, under whatever address, of what its unconnected sockets send \
-                 and, as a constant distance, of what its connected UDP and TCP sockets send",
+    applies_to: "identification of ICMP replies and errors that the DUT makes, under whatever address, of what its unconnected sockets send, quoted in the \
+                 error about it that a raw socket reads as well, and, as a constant distance, of what its connected UDP and TCP sockets send",
     demands: "fragments share an identification on one side where they do on the other; one side has no more zeros than chance brings \
               once in 10^9 traces",
     clause: "RFC 6864 §4; spec/linux-ipv4-icmp.md §10.3",
@@ -54,6 +54,7 @@ impl Identification {
 
     /// Masks the identification if both sides drew it and the two numbers fit what was seen before.
     pub fn apply(&mut self, context: &Context<'_>, pair: &mut FramePair<'_>) {
+        mask_quoted(context, pair);
         let at = pair.layout.ip + 4;
         let (a, b) = pair.u16(at);
         let source = match is_later_message(pair) {
@@ -140,6 +141,23 @@ enum Source {
     Hashed,
     /// The counter of a connected socket.
     Connection,
+}
+
+/// Masks the number of a datagram that a local socket of the DUT sent to the DUT itself, in the error that a raw socket reads
+/// of it. The sum of the quoted header goes along, so that the message around it adds up to the same.
+fn mask_quoted(context: &Context<'_>, pair: &mut FramePair<'_>) {
+    let Some(quote) = pair.layout.quote(pair.a).filter(|quote| pair.layout.quote(pair.b) == Some(*quote))
+    else {
+        return;
+    };
+    let drew = matches!(&context.step.action, Action::Socket { socket, action }
+        if of_socket(context, *socket, action) == Source::Hashed);
+    let at = quote.ip + 4;
+    let (a, b) = pair.u16(at);
+    if drew && a != b && context.is_local(quote.source(pair.a)) && context.is_local(quote.destination(pair.a))
+    {
+        pair.mask(at..at + 2, Covered::new(quote.ip, quote.ip + 10));
+    }
 }
 
 /// Masks the identification of one frame if its sender was free to choose it.
@@ -247,7 +265,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::tests_support::{World, identified, with_checksum};
-    use crate::model::Role;
+    use crate::model::{Role, SocketKind};
 
     const REPLY: &[u8] = &[0, 0, 0, 0, 0, 1, 0, 1];
     const ECHO: &[u8] = &[8, 0, 0, 0, 0, 1, 0, 1];
@@ -351,6 +369,33 @@ mod tests {
         assert_eq!(world.equal(&frame(7, 0x2000, sent), &frame(8, 0x2000, sent)), equal);
         assert_eq!(world.equal(&frame(7, 1, REPLY), &frame(8, 1, REPLY)), equal, "the second piece");
         assert!(!world.equal(&frame(9, 1, REPLY), &frame(10, 1, REPLY)), "a piece of another datagram");
+    }
+
+    /// A raw socket reads what the stack said about a datagram that the stack had numbered.
+    #[rstest]
+    #[case::own([10, 0, 0, 1], 4, true)]
+    #[case::sum_does_not_follow([10, 0, 0, 1], 5, false)]
+    #[case::of_another([10, 0, 0, 77], 4, false)]
+    fn errors_to_itself_quote_its_number(
+        #[case] source: [u8; 4],
+        #[case] changed: usize,
+        #[case] equal: bool,
+    ) {
+        let error = |number: u16| {
+            let mut quoted = identified(253, 0, 0, &[1, 2, 3, 4]);
+            quoted[12..16].copy_from_slice(&source);
+            quoted[16..20].copy_from_slice(&[10, 0, 0, 1]);
+            quoted[changed] ^= number as u8;
+            let mut message = vec![3, 2, 0, 0, 0, 0, 0, 0];
+            message.extend(if changed == 4 { with_checksum(quoted) } else { quoted });
+            identified(1, 0, 0x4000, &message)
+        };
+        let mut world = World::default().with_socket(SocketKind::Raw).with_sending();
+        assert_eq!(world.equal(&error(7), &error(9)), equal);
+        assert!(
+            !World::default().with_socket(SocketKind::Raw).equal(&error(7), &error(9)),
+            "nobody sent it now"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A world in which a rule can be tried on two frames.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use super::{Context, FramePair, Rules};
@@ -7,7 +8,7 @@ use crate::differential::layout::Layout;
 use crate::model::scenario::Hook;
 use crate::model::{
     Action, Interface, Limits, LinkKind, Role, Route, RouteKind, Rule, RuleAction, Scenario, Socket,
-    SocketKind, Step,
+    SocketAction, SocketKind, Step,
 };
 
 /// A scenario with the interface 10.0.0.1/24, one stimulus, and the rules under test.
@@ -51,6 +52,14 @@ impl World {
 
     pub(crate) fn with_stimulus(mut self, frame: Vec<u8>) -> Self {
         self.step = inject(0, frame);
+        self
+    }
+
+    /// The step is that the first socket sends something somewhere.
+    pub(crate) fn with_sending(mut self) -> Self {
+        let to = Some(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 0));
+        let action = SocketAction::Send { to, data: Vec::new() };
+        self.step.action = Action::Socket { socket: 0, action };
         self
     }
 
