@@ -9,6 +9,10 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const SYN_ACK: u8 = 0x12;
 const ACK: u8 = 0x10;
+/// The window that both ends announce.
+const WINDOW: u16 = 1000;
+/// Windows are in units of 128 octets from here on, and padding. RFC 7323 §2.2.
+const SCALE_BY_128: &[u8] = &[3, 3, 7, 1];
 
 /// The sections.
 pub(super) fn sections() -> Vec<Section> {
@@ -115,10 +119,9 @@ fn misdirected() -> Section {
 }
 
 fn aging() -> Section {
-    section("conntrack/age").on(firewall().sysctl("net.netfilter.nf_conntrack_udp_timeout", 3)).cases([case(
-        "error-about-a-flow-does-not-refresh-it",
-        [],
-        |w| {
+    let firewall = || firewall().sysctl("net.netfilter.nf_conntrack_udp_timeout", 3);
+    section("conntrack/age").on(firewall()).cases([
+        case("error-about-a-flow-does-not-refresh-it", [], |w| {
             let router = w.next;
             opened(&w.passing())
                 .advance(seconds(2))
@@ -130,9 +133,44 @@ fn aging() -> Section {
                 .advance(seconds(2))
                 .react(|seen| answer_to(seen.of_step(0)?))
                 .silence()
-        },
-    )
-    .alias("idea/L07")])
+        })
+        .alias("idea/L07"),
+        case("flow-repeated-in-time-is-remembered", [], |w| {
+            opened(&w.passing())
+                .advance(seconds(2))
+                .send(w.passing())
+                .answer(seen::forwarded(&w.passing()).interface(1))
+                .advance(seconds(2))
+                .react(|seen| answer_to(seen.of_step(0)?))
+                .answer(seen::protocol(17).interface(0).destination(w.peer))
+        })
+        .alias("idea/L13"),
+        case("flow-without-traffic-is-forgotten", [], |w| {
+            opened(&w.passing()).advance(seconds(4)).react(|seen| answer_to(seen.of_step(0)?)).silence()
+        })
+        .alias("idea/L13"),
+        case("translation-without-traffic-is-forgotten", [], |w| {
+            send(w.passing())
+                .some(seen::protocol(17).interface(1).source(w.out))
+                .advance(seconds(4))
+                .react(|seen| answer_to(seen.of_step(0)?))
+                .never(seen::protocol(17).interface(0))
+        })
+        .on(nat().sysctl("net.netfilter.nf_conntrack_udp_timeout", 3))
+        .aliases(["idea/L13", "idea/M07"]),
+        case("repeated-syn-does-not-prolong-what-nobody-answers", [], |w| {
+            let syn = syn(w, []);
+            opened(&syn)
+                .advance(seconds(2))
+                .send(syn.clone())
+                .answer(seen::forwarded(&syn).interface(1))
+                .advance(seconds(2))
+                .react(|seen| syn_ack(seen, []))
+                .silence()
+        })
+        .on(firewall().sysctl("net.netfilter.nf_conntrack_tcp_timeout_syn_sent", 3))
+        .alias("idea/L08"),
+    ])
 }
 
 /// The answer of the host that a datagram with ports was sent to.
@@ -237,32 +275,41 @@ fn queries() -> Section {
     ])
 }
 
+/// What opens a connection from inside.
+fn syn(w: &World, options: impl Into<Vec<u8>>) -> Packet {
+    let segment = tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1000);
+    w.transit(segment.flags(SYN).window(WINDOW).options(options))
+}
+
+/// The answer from outside to the SYN that came out at the first step.
+fn syn_ack(seen: &History, options: impl Into<Vec<u8>>) -> Result<Packet, String> {
+    let out = seen.of_step(0)?;
+    let answer = tcp().source_port(80).destination_port(PEER_PORT).flags(SYN_ACK).options(options);
+    Ok(Packet::back_to(out, answer.window(WINDOW).sequence_number(5000).acknowledgment_number(1001)))
+}
+
+/// A connection from inside, established; both ends say `options` when they open it.
+fn connected_with(w: &World, options: &'static [u8]) -> Script {
+    let ack = tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1001);
+    opened(&syn(w, options))
+        .react(move |seen| syn_ack(seen, options))
+        .some(seen::tcp(SYN_ACK).interface(0))
+        .send(w.transit(ack.acknowledgment_number(5001).flags(ACK).window(WINDOW)))
+}
+
 /// A connection from inside, established.
 fn connected(w: &World) -> Script {
-    let syn = w.transit(tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1000).flags(SYN));
-    opened(&syn)
-        .react(|seen| {
-            let out = seen.of_step(0)?;
-            let answer = tcp().source_port(80).destination_port(PEER_PORT).flags(SYN_ACK);
-            Ok(Packet::back_to(out, answer.sequence_number(5000).acknowledgment_number(1001)))
-        })
-        .some(seen::tcp(SYN_ACK).interface(0))
-        .send(
-            w.transit(
-                tcp()
-                    .source_port(PEER_PORT)
-                    .destination_port(80)
-                    .sequence_number(1001)
-                    .acknowledgment_number(5001)
-                    .flags(ACK),
-            ),
-        )
+    connected_with(w, &[])
 }
 
 fn segments() -> Section {
     let reset = |w: &World, sequence: u32| {
         let reset = tcp().source_port(80).destination_port(PEER_PORT).flags(RST);
         w.inbound(reset.sequence_number(sequence))
+    };
+    let data = |w: &World, sequence: u32| {
+        let segment = tcp().source_port(80).destination_port(PEER_PORT).flags(ACK).window(WINDOW);
+        w.inbound(segment.sequence_number(sequence).acknowledgment_number(1001).data(octets(10)))
     };
     section("conntrack/tcp").on(firewall()).cases([
         case("exact-reset-passes", [], move |w| {
@@ -271,6 +318,24 @@ fn segments() -> Section {
         .alias("idea/L12"),
         case("reset-below-the-window-is-dropped", [], move |w| connected(w).send(reset(w, 4000)).silence())
             .alias("idea/L12"),
+        case("segment-within-the-window-passes", [], move |w| {
+            connected(w).send(data(w, 5001 + 900)).answer(seen::tcp(ACK).interface(0).destination(w.peer))
+        })
+        .alias("idea/L13"),
+        case("segment-beyond-the-window-is-dropped", [], move |w| {
+            connected(w).send(data(w, 5001 + 9000)).silence()
+        })
+        .alias("idea/L13"),
+        case("segment-within-the-scaled-window-passes", [], move |w| {
+            connected_with(w, SCALE_BY_128)
+                .send(data(w, 5001 + 9000))
+                .answer(seen::tcp(ACK).interface(0).destination(w.peer))
+        })
+        .alias("idea/L13"),
+        case("segment-beyond-the-scaled-window-is-dropped", [], move |w| {
+            connected_with(w, SCALE_BY_128).send(data(w, 5001 + 300_000)).silence()
+        })
+        .alias("idea/L13"),
         case("segment-of-no-connection-is-dropped", [], |w| {
             let answer = tcp().source_port(80).destination_port(PEER_PORT).flags(SYN_ACK);
             send(w.inbound(answer)).silence()

@@ -147,15 +147,25 @@ impl Page {
     }
 
     fn ended_early(&mut self, result: &RunResult) {
-        let mut is_first = true;
-        for row in &result.captures {
-            let Some(error) = &row.error else { continue };
-            if std::mem::take(&mut is_first) {
-                self.heading("Ended early");
+        let failed = result.captures.iter().filter_map(|row| Some((row, row.error.as_deref()?)));
+        // What stops one trace often stops all of its kind.
+        let mut reasons: Vec<(&str, String, u64)> = Vec::new();
+        for (row, error) in failed {
+            match reasons.iter_mut().find(|(reason, ..)| *reason == error) {
+                Some((_, _, others)) => *others += 1,
+                None => {
+                    let place = format!("{} under {}", printable(&row.capture), printable(&row.scenario));
+                    reasons.push((error, place, 0));
+                }
             }
+        }
+        if !reasons.is_empty() {
+            self.heading("Ended early");
+        }
+        for (error, place, others) in reasons {
+            let more = if others == 0 { String::new() } else { format!(" and {}", count(others, "other")) };
             // Not cut: this is what somebody has to mend before the rest means anything.
-            let place = format!("{} under {}", printable(&row.capture), printable(&row.scenario));
-            let line = format!("  {place}: {}", printable(error));
+            let line = format!("  {place}{more}: {}", printable(error));
             self.line(&self.style.paint(Ink::Yellow, &line));
         }
     }

@@ -257,7 +257,7 @@ fn hairpin() -> Section {
         case("hairpinned-datagram-reaches-its-host", ["rfc5508-5-1"], move |w| {
             send(knock(w)).answer(seen::protocol(17).interface(0).destination(inside.into()))
         })
-        .alias("idea/M01"),
+        .aliases(["idea/M01", "idea/M07"]),
         case("hairpinned-error-comes-back", ["rfc5508-5-2", "rfc5508-5-3"], move |w| {
             let asker = w.other;
             let asked = knock(w);

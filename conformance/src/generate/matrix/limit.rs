@@ -19,7 +19,7 @@ pub(super) const WORLDS: &[(&str, &[(&str, &str)])] = &[
     ("m11-limits-host-off", &[(PER_HOST, "0")]),
     ("m11-limits-all-masked", &[(MASK, "0")]),
     ("m11-limits-mask-echo", &[(MASK, "1"), (PER_HOST, "100")]),
-    ("m11-limits-mask-all", &[(MASK, "4294967295"), (PER_HOST, "10")]),
+    ("m11-limits-mask-all", &[(MASK, "-1"), (PER_HOST, "10")]),
     ("m11-limits-rate-0", &[(PER_SECOND, "0"), (PER_HOST, "0")]),
     ("m11-limits-rate-1", &[(PER_SECOND, "1"), (PER_HOST, "0")]),
     ("m11-limits-rate-50", &[(PER_SECOND, "50"), (PER_HOST, "0")]),

@@ -140,7 +140,19 @@ fn world(role: Role, sysctls: &[(&str, &str)]) -> Arc<Scenario> {
 mod tests {
     use std::collections::HashSet;
 
+    use netassay_stack::config::Profile;
+
     use super::*;
+    use crate::dut::Dut;
+    use crate::dut::reference::ReferenceDut;
+
+    #[test]
+    fn the_reference_takes_every_world() {
+        for family in families() {
+            let taken = ReferenceDut::new(Profile::Linux).open(&family.scenario);
+            assert!(taken.is_ok(), "{}: {taken:?}", family.name);
+        }
+    }
 
     #[test]
     fn the_families_hold_200_000_cases() {
