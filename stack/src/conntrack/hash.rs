@@ -91,6 +91,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_bit_of_a_seed_changes_both_halves_of_the_key() {
+        let none = HashKey::from_seed(0);
+        for bit in 0..64 {
+            let key = HashKey::from_seed(1 << bit);
+            assert!(key.k0 != none.k0 && key.k1 != none.k1 && key.k0 != key.k1, "bit {bit}");
+        }
+    }
+
     /// The first outputs of SplitMix64 under two seeds, as its authors publish them.
     #[test]
     fn it_is_splitmix() {

@@ -367,6 +367,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_slot_is_near_some_tuple() {
+        let mut table = Table::new(HashKey::from_seed(1));
+        for n in 0..8 {
+            table.insert(flow(n, protocol::UDP));
+        }
+        let mut near = [0; 8];
+        (0..1000).for_each(|n| near[table.slot_near(flow(n, protocol::UDP).entry.original, 0) as usize] += 1);
+        assert!(near.iter().all(|times| (60..=190).contains(times)), "{near:?}");
+    }
+
     /// What hashed alike would be one long chain, and slow.
     #[test]
     fn sources_that_differ_hash_differently() {

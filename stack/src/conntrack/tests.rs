@@ -109,6 +109,45 @@ fn what_is_made_here_is_not_verified() {
     assert!(matches!(said, Classification::Tracked(_)), "{said:?}");
 }
 
+/// A first packet that is copied on its way belongs to one entry, by whichever copy comes through first.
+#[test]
+fn the_copy_of_a_first_packet_joins_its_entry() {
+    let mut conntrack = tracker(|_| {});
+    let mut attachment = Attachment::NONE;
+    conntrack.classify(START, Entrance::Prerouting, &ip(A, B, 17, &udp(A, B, (1, 53))), 0, &mut attachment);
+    let mut copy = attachment;
+    for attachment in [&mut attachment, &mut copy] {
+        assert_eq!(conntrack.confirm(START, attachment), Confirmation::Accept);
+    }
+    let Tracking::Tracked(tracked) = Tracking::of(copy) else { panic!("{copy:?}") };
+    assert!(matches!(tracked.place, Place::Table(_)), "{tracked:?}");
+    assert_eq!((copy, conntrack.len()), (attachment, 1));
+}
+
+/// What connection tracking sums up on arrival (`stack/spec/linux-conntrack-nat.md` §8.2a).
+#[rstest]
+#[case::icmp(ip(A, B, 1, &query(8, 0, 7)), true)]
+#[case::icmp_of_a_type_beyond(ip(A, B, 1, &query(42, 0, 7)), true)]
+#[case::icmp_cut_off(ip(A, B, 1, &query(8, 0, 7)[..7]), false)]
+#[case::tcp(ip(A, B, 6, &Tcp::new((1, 2), "S", 0, 0).octets(A, B)), true)]
+#[case::tcp_cut_off(ip(A, B, 6, &Tcp::new((1, 2), "S", 0, 0).octets(A, B)[..19]), false)]
+#[case::udp(ip(A, B, 17, &udp(A, B, (1, 2))), true)]
+#[case::udp_without_a_checksum(ip(A, B, 17, &[0, 1, 0, 2, 0, 8, 0, 0]), false)]
+#[case::udp_lite(ip(A, B, 136, &udp(A, B, (1, 2))), false)]
+fn what_is_summed_up(#[case] datagram: Vec<u8>, #[case] expected: bool) {
+    assert_eq!(tracker::is_summed(&datagram), expected);
+}
+
+/// (`stack/spec/linux-conntrack-nat.md` §2.9)
+#[rstest]
+#[case::icmpv6(58, &[128, 0, 0, 0, 0, 7, 0, 1])]
+#[case::sctp(132, &[0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0])]
+fn protocols_that_are_never_valid(#[case] protocol: u8, #[case] payload: &[u8]) {
+    let mut conntrack = tracker(|_| {});
+    assert_eq!(pass(&mut conntrack, START, &ip(A, B, protocol, payload)), "invalid");
+    assert_eq!((conntrack.len(), conntrack.statistics.invalid), (0, 1));
+}
+
 #[test]
 fn a_packet_that_goes_nowhere_leaves_nothing() {
     let mut conntrack = tracker(|_| {});

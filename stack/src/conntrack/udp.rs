@@ -126,7 +126,7 @@ mod tests {
     }
 
     /// Length and checksum of a datagram of 12 octets, and what is wrong with it (`stack/spec/linux-conntrack-nat.md`
-    /// §2.9).
+    /// §2.7).
     #[rstest::rstest]
     #[case::no_checksum(12, 0, None)]
     #[case::header_alone(8, 0, None)]

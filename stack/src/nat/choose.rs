@@ -197,6 +197,36 @@ mod tests {
         assert_eq!([100, 101, 102, 103].map(|last| chosen(last, true)), [persistent; 4]);
     }
 
+    /// Among which ports or identifiers Linux looks (`stack/spec/linux-conntrack-nat.md` §7.4).
+    #[rstest]
+    #[case::port_of_a_user(protocol::UDP, 1024, None, Manip::Source, Some((1024, 64_512)))]
+    #[case::highest_reserved_port(protocol::TCP, 1023, None, Manip::Source, Some((600, 424)))]
+    #[case::low_port(protocol::UDPLITE, 511, None, Manip::Source, Some((1, 511)))]
+    #[case::ports_of_a_range(protocol::UDP, 5000, Some((7, 9)), Manip::Source, Some((7, 3)))]
+    #[case::range_back_to_front(protocol::UDP, 5000, Some((9, 7)), Manip::Destination, Some((7, 3)))]
+    #[case::destination_ports_stay(protocol::UDP, 5000, None, Manip::Destination, None)]
+    #[case::any_identifier(protocol::ICMP, 5000, None, Manip::Source, Some((0, 65_536)))]
+    #[case::identifiers_of_a_range(protocol::ICMP, 5000, Some((7, 9)), Manip::Source, Some((7, 3)))]
+    #[case::no_ports(protocol::GRE, 0, Some((7, 9)), Manip::Source, None)]
+    fn where_to_search(
+        #[case] protocol: u8,
+        #[case] source_id: u16,
+        #[case] ids: Option<(u16, u16)>,
+        #[case] manip: Manip,
+        #[case] expected: Option<(u16, u32)>,
+    ) {
+        let original = Tuple { source: A, destination: B, source_id, destination_id: 53, protocol };
+        let choice = Choice {
+            conntrack: &mut Conntrack::new(ConntrackConfig::default(), HashKey::from_seed(1)),
+            random: &mut Random::new(1),
+            now: 0,
+            newcomer: Newcomer { original, zone: 0, tcp: None },
+            range: Range { ids, ..Range::default() },
+            manip,
+        };
+        assert_eq!(choice.ids_to_search(original), expected);
+    }
+
     /// As the live kernel, which looks at 128, 64, 32, 16 and 8 candidates and then gives up.
     #[test]
     fn search_of_a_full_range_ends() {

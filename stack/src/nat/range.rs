@@ -109,3 +109,36 @@ pub enum Binding {
     /// The address of the interface that it came in by; only ports of the range count.
     Redirect(Range),
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::conntrack::testing::{A, A2, B};
+
+    /// First and last address, first and last port, and whether A port 15 lies inside as a source.
+    #[rstest]
+    #[case::anything(None, None, true)]
+    #[case::address(Some((A, A)), None, true)]
+    #[case::another_address(Some((A2, A2)), None, false)]
+    #[case::addresses(Some((A, A2)), None, true)]
+    #[case::port(None, Some((10, 15)), true)]
+    #[case::another_port(None, Some((16, 20)), false)]
+    #[case::both(Some((A, A)), Some((15, 15)), true)]
+    #[case::address_without_the_port(Some((A, A)), Some((1, 14)), false)]
+    #[case::port_without_the_address(Some((A2, A2)), Some((15, 15)), false)]
+    fn source(
+        #[case] addresses: Option<(Ipv4Addr, Ipv4Addr)>,
+        #[case] ids: Option<(u16, u16)>,
+        #[case] is_inside: bool,
+    ) {
+        let range = Range { addresses, ids, ..Range::default() };
+        for protocol in [protocol::UDP, protocol::TCP, protocol::ICMP] {
+            let tuple = Tuple { source: A, destination: B, source_id: 15, destination_id: 2048, protocol };
+            assert_eq!(range.has_source(tuple), is_inside, "{protocol}");
+        }
+        let without = Tuple { source: A, destination: B, source_id: 0, destination_id: 0, protocol: 99 };
+        assert_eq!(range.has_source(without), addresses.is_none_or(|(first, _)| first == A));
+    }
+}

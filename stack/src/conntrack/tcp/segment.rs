@@ -164,7 +164,7 @@ mod tests {
         (0..8).filter(is_set).filter_map(|place| LETTERS.chars().nth(place)).collect()
     }
 
-    /// All combinations of flags: which are sane (`stack/spec/linux-conntrack-nat.md` §4.5), and what each is.
+    /// All combinations of flags: which are sane (`stack/spec/linux-conntrack-nat.md` §2.8), and what each is.
     #[test]
     fn flags() {
         for flags in 0..=255 {
