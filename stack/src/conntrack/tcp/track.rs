@@ -339,46 +339,4 @@ impl TcpConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::super::super::ConntrackConfig;
-    use super::*;
-
-    /// Seconds that the state lives, repeats, the last window, whether data is not acknowledged, the kind of the segment,
-    /// and the life then (`stack/spec/linux-conntrack-nat.md` §4.5).
-    #[rstest]
-    #[case::nothing(300, 0, 1, false, Kind::Ack, 300)]
-    #[case::repeated(300, 3, 1, true, Kind::Ack, 100)]
-    #[case::repeated_less_often(300, 2, 1, false, Kind::Ack, 300)]
-    #[case::repeated_in_a_state_no_longer(100, 3, 1, false, Kind::Rst, 10)]
-    #[case::reset(300, 0, 0, true, Kind::Rst, 10)]
-    #[case::repeated_and_reset(300, 3, 1, false, Kind::Rst, 100)]
-    #[case::unacknowledged(300, 0, 0, true, Kind::Ack, 200)]
-    #[case::unacknowledged_in_a_state_no_longer(200, 0, 0, true, Kind::Ack, 100)]
-    #[case::closed_window(300, 0, 0, false, Kind::Ack, 100)]
-    #[case::closed_window_in_a_shorter_state(90, 0, 0, true, Kind::Ack, 90)]
-    fn life_of(
-        #[case] own: u32,
-        #[case] repeats: u8,
-        #[case] window: u16,
-        #[case] is_unacknowledged: bool,
-        #[case] kind: Kind,
-        #[case] expected: u32,
-    ) {
-        let mut record = TcpRecord::new();
-        (record.latest.repeats, record.last.window) = (repeats, window);
-        if is_unacknowledged {
-            record.flags[1] = SideFlags::UNACKNOWLEDGED;
-        }
-        let config = TcpConfig {
-            established: own,
-            max_retrans: 3,
-            max_retrans_timeout: 100,
-            close: 10,
-            unacknowledged: 200,
-            ..ConntrackConfig::default().tcp
-        };
-        assert_eq!(life(&record, kind, TcpState::Established, &config), expected);
-    }
-}
+mod tests;

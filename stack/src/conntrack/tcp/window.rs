@@ -230,6 +230,8 @@ mod tests {
     #[case::overshoots_a_little(8193, 0, 10, Fit::Ignore)]
     #[case::overshoots_by_the_window(16_383, 0, 0, Fit::Ignore)]
     #[case::overshoots_by_more(16_384, 0, 0, Fit::Invalid)]
+    #[case::overshoots_and_acknowledges_the_unsent(8193, 1, 10, Fit::Invalid)]
+    #[case::overshoots_and_acknowledges_too_late(8193, -66_001, 10, Fit::Invalid)]
     #[case::acknowledges_the_unsent(0, 1, 0, Fit::Invalid)]
     #[case::repeats_just_inside(-8192, 0, 0, Fit::Accept)]
     #[case::repeats_just_outside(-8193, 0, 0, Fit::Ignore)]
@@ -245,6 +247,130 @@ mod tests {
         let segment = Segment::new(&octets).unwrap();
         assert_eq!(judge(&mut record, Direction::Original, &segment, Kind::Ack, false), expected);
         assert_eq!(judge(&mut established(), Direction::Original, &segment, Kind::Ack, true), Fit::Accept);
+    }
+
+    fn with<R>(tcp: &Tcp<'_>, look: impl FnOnce(&Segment<'_>) -> R) -> R {
+        look(&Segment::new(&tcp.octets(A, B)).unwrap())
+    }
+
+    /// Widest window and end of the other side, what is acknowledged of it, and its end then: mid-stream nothing moves
+    /// it that is known, but the answer to a keep-alive, which is one beyond it.
+    #[rstest]
+    #[case::unknown(0, 0, 501, 501)]
+    #[case::keep_alive(100, 500, 501, 501)]
+    #[case::nothing_new(100, 500, 500, 500)]
+    #[case::more(100, 500, 502, 500)]
+    fn other_side_of_what_is_picked_up(
+        #[case] widest: u32,
+        #[case] end: u32,
+        #[case] ack: u32,
+        #[case] expected: u32,
+    ) {
+        let mut record = TcpRecord::new();
+        record.scales[0] = 2;
+        record.windows[1] = Window { end, widest, ..Window::default() };
+        let tcp = Tcp { window: 100, data: &[0; 5], ..Tcp::new((1000, 80), "A", 1000, ack) };
+        with(&tcp, |segment| pick_up(&mut record, 0, 1, segment));
+        assert_eq!(record.windows[0], Window { end: 1005, limit: 1405, widest: 400, acknowledged: 0 });
+        assert_eq!(record.windows[1].end, expected);
+    }
+
+    /// Numbers of a segment in SYN_SENT that are not its own: ends are 500 here and 900 there.
+    #[rstest]
+    #[case::ack("A", 7, 0, (7, 0))]
+    #[case::without_ack("F", 7, 3, (7, 900))]
+    #[case::reset_without_ack("R", 7, 3, (7, 900))]
+    #[case::reset_that_acknowledges("RA", 7, 3, (7, 3))]
+    #[case::reset_that_acknowledges_zero("RA", 7, 0, (7, 900))]
+    #[case::reset_without_numbers("RA", 0, 0, (500, 900))]
+    #[case::ack_without_numbers("A", 0, 0, (0, 0))]
+    fn numbers_that_fit(
+        #[case] flags: &str,
+        #[case] sequence: u32,
+        #[case] ack: u32,
+        #[case] expected: (u32, u32),
+    ) {
+        let mut record = TcpRecord::new();
+        record.state = TcpState::SynSent;
+        (record.windows[0].end, record.windows[1].end) = (500, 900);
+        let straight = |record: &TcpRecord| {
+            let numbers = with(&Tcp::new((1000, 80), flags, sequence, ack), |segment| {
+                straighten(record, 0, 1, segment)
+            });
+            assert_eq!(numbers.sack, numbers.ack);
+            (numbers.sequence, numbers.ack)
+        };
+        assert_eq!(straight(&record), expected);
+        record.state = TcpState::SynRecv;
+        assert_eq!(straight(&record), (sequence, expected.1));
+    }
+
+    /// RFC 7323 §2.2: windows are scaled only if both sides said so.
+    #[rstest]
+    #[case::both(true, true, [3, 7])]
+    #[case::the_answer_alone(false, true, [0, 0])]
+    #[case::the_first_alone(true, false, [0, 0])]
+    fn scales_after_an_answer(#[case] first: bool, #[case] second: bool, #[case] expected: [u8; 2]) {
+        let mut record = TcpRecord::new();
+        if first {
+            (record.scales[0], record.flags[0]) = (3, SideFlags::WINDOW_SCALE);
+        }
+        let options: &[u8] = if second { &[3, 3, 7, 1] } else { &[] };
+        let tcp = Tcp { options, ..Tcp::new((80, 1000), "SA", 500, 101) };
+        with(&tcp, |segment| begin(&mut record, Direction::Reply, segment));
+        assert_eq!(record.scales, expected);
+    }
+
+    /// Widest window and end of the receiver, number of octets beyond the limit of the sender, and what of the receiver is
+    /// then (`stack/spec/linux-conntrack-nat.md` §4.6): widest window, and whether all of it is acknowledged.
+    #[rstest]
+    #[case::up_to_the_limit(50, 0, 0, 50, true)]
+    #[case::beyond_the_limit(50, 0, 5, 55, true)]
+    #[case::unknown(0, 0, 5, 0, true)]
+    #[case::not_all_is_acknowledged(50, 1, 0, 50, false)]
+    fn receiver(
+        #[case] widest: u32,
+        #[case] unacknowledged: u32,
+        #[case] beyond: u32,
+        #[case] expected: u32,
+        #[case] is_clear: bool,
+    ) {
+        let mut record = TcpRecord::new();
+        // Before zero in sequence space, where an acknowledgment of which nothing is known begins.
+        let ack = u32::MAX - 7;
+        record.windows[0] = Window { end: 100, limit: 110 - beyond, widest: 1, acknowledged: 0 };
+        record.windows[1] = Window { end: ack + unacknowledged, limit: ack, widest, acknowledged: 0 };
+        record.flags[1] = SideFlags::UNACKNOWLEDGED;
+        let tcp = Tcp { window: 0, data: &[0; 10], ..Tcp::new((1000, 80), "A", 100, ack) };
+        with(&tcp, |segment| {
+            let numbers = straighten(&record, 0, 1, segment);
+            advance(&mut record, 0, 1, segment, &numbers);
+        });
+        assert_eq!((record.windows[0].end, record.windows[0].acknowledged), (110, ack));
+        assert_eq!((record.windows[1].widest, record.windows[1].limit), (expected, ack + 1));
+        assert_eq!(record.flags[0], SideFlags::UNACKNOWLEDGED.with(SideFlags::ACK_KNOWN));
+        assert_eq!(record.flags[1] == SideFlags::NONE, is_clear);
+    }
+
+    /// What differs from the acknowledgment before: nothing, or one of all that has to be the same.
+    #[rstest]
+    #[case::nothing(Tcp::new((1000, 80), "A", 7, 9), Direction::Original, 3)]
+    #[case::direction(Tcp::new((1000, 80), "A", 7, 9), Direction::Reply, 0)]
+    #[case::sequence(Tcp::new((1000, 80), "A", 6, 9), Direction::Original, 0)]
+    #[case::acknowledgment(Tcp::new((1000, 80), "A", 7, 8), Direction::Original, 0)]
+    #[case::length(Tcp { data: &[1], ..Tcp::new((1000, 80), "A", 7, 9) }, Direction::Original, 0)]
+    #[case::window(Tcp { window: 1, ..Tcp::new((1000, 80), "A", 7, 9) }, Direction::Original, 0)]
+    fn repeats(#[case] tcp: Tcp<'_>, #[case] direction: Direction, #[case] expected: u8) {
+        let mut record = TcpRecord::new();
+        (record.last.sequence, record.last.acknowledgment, record.last.end) = (7, 9, 7);
+        (record.last.window, record.latest.repeats) = (8192, 2);
+        with(&tcp, |segment| {
+            let numbers = straighten(&record, 0, 1, segment);
+            count_repeats(&mut record, direction, segment, &numbers);
+        });
+        assert_eq!((record.latest.repeats, record.latest.direction), (expected, direction));
+        assert_eq!((record.last.sequence, record.last.acknowledgment), (tcp.sequence, tcp.acknowledgment));
+        assert_eq!((record.last.end, record.last.window), (tcp.sequence + tcp.data.len() as u32, tcp.window));
     }
 
     /// After a handshake with windows of 8192 octets.
