@@ -17,6 +17,7 @@ fn expired() -> Vec<u8> {
 #[case::echo(Between::Nothing, &echo(PEER, OWN, 84), 1, 0)]
 #[case::echo_of_a_whole_frame(Between::Nothing, &echo(PEER, OWN, 1500), 1, 0)]
 #[case::forwarded(Between::Nothing, &datagram((PEER, 5), (FAR, 6)), 1, 0)]
+#[case::cut_up(Between::Nothing, &echo(PEER, FAR, 4000), 3, 0)]
 #[case::delivered(Between::Nothing, &datagram((PEER, 5), (OWN, 7)), 0, 1)]
 #[case::port_unreachable(Between::Nothing, &datagram((PEER, 5), (OWN, 8)), 1, 0)]
 #[case::ttl_exceeded(Between::Nothing, &expired(), 1, 0)]

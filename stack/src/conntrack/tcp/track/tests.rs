@@ -49,26 +49,23 @@ fn name(step: &Step) -> String {
 /// The latest segment: kind and direction; whether a reply was seen, and the entry is assured; the state; whether the reset
 /// acknowledges the end of the latest, and has the number that it acknowledged. Rule 8.
 #[rstest]
-#[case::syn_of_the_other(Kind::Syn, Direction::Reply, true, true, TcpState::Established, true, false, true)]
-#[case::own_syn(Kind::Syn, Direction::Original, true, true, TcpState::Established, true, false, false)]
-#[case::no_reply(Kind::Syn, Direction::Reply, false, true, TcpState::Established, true, false, false)]
-#[case::another_number(Kind::Syn, Direction::Reply, true, true, TcpState::Established, false, false, false)]
-#[case::ack(Kind::Ack, Direction::Original, false, false, TcpState::Established, true, false, true)]
-#[case::ack_of_assured(Kind::Ack, Direction::Original, true, true, TcpState::Established, true, false, false)]
-#[case::fin(Kind::Fin, Direction::Reply, true, false, TcpState::Established, true, false, false)]
-#[case::challenge(Kind::Ack, Direction::Reply, true, true, TcpState::SynSent, false, true, true)]
-#[case::challenge_later(Kind::Ack, Direction::Reply, true, true, TcpState::SynRecv, false, true, false)]
-#[case::own_challenge(Kind::Ack, Direction::Original, true, true, TcpState::SynSent, false, true, false)]
-#[case::no_challenge(Kind::SynAck, Direction::Reply, true, true, TcpState::SynSent, false, true, false)]
-#[case::neither_number(Kind::Ack, Direction::Reply, true, false, TcpState::SynSent, false, false, false)]
+#[case::syn_of_the_other((Kind::Syn, Direction::Reply), (true, true), TcpState::Established, (true, false), true)]
+#[case::own_syn((Kind::Syn, Direction::Original), (true, true), TcpState::Established, (true, false), false)]
+#[case::no_reply((Kind::Syn, Direction::Reply), (false, true), TcpState::Established, (true, false), false)]
+#[case::another_number((Kind::Syn, Direction::Reply), (true, true), TcpState::Established, (false, false), false)]
+#[case::ack((Kind::Ack, Direction::Original), (false, false), TcpState::Established, (true, false), true)]
+#[case::ack_of_assured((Kind::Ack, Direction::Original), (true, true), TcpState::Established, (true, false), false)]
+#[case::fin((Kind::Fin, Direction::Reply), (true, false), TcpState::Established, (true, false), false)]
+#[case::challenge((Kind::Ack, Direction::Reply), (true, true), TcpState::SynSent, (false, true), true)]
+#[case::challenge_later((Kind::Ack, Direction::Reply), (true, true), TcpState::SynRecv, (false, true), false)]
+#[case::own_challenge((Kind::Ack, Direction::Original), (true, true), TcpState::SynSent, (false, true), false)]
+#[case::no_challenge((Kind::SynAck, Direction::Reply), (true, true), TcpState::SynSent, (false, true), false)]
+#[case::neither_number((Kind::Ack, Direction::Reply), (true, false), TcpState::SynSent, (false, false), false)]
 fn reset_answers_what_was_ignored(
-    #[case] kind: Kind,
-    #[case] direction: Direction,
-    #[case] seen_reply: bool,
-    #[case] assured: bool,
+    #[case] (kind, direction): (Kind, Direction),
+    #[case] (seen_reply, assured): (bool, bool),
     #[case] state: TcpState,
-    #[case] acknowledges: bool,
-    #[case] continues: bool,
+    #[case] (acknowledges, continues): (bool, bool),
     #[case] expected: bool,
 ) {
     let mut record = TcpRecord::new();
