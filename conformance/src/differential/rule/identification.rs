@@ -15,8 +15,9 @@ use crate::model::{Action, Role, SocketAction, SocketKind};
 /// What `netassay list rules` says.
 pub const INFO: RuleInfo = RuleInfo {
     name: "ip-identification-hashed",
-    applies_to: "identification of ICMP replies and errors that the DUT makes, under whatever address, of what its unconnected sockets send, quoted in the \
-                 error about it that a raw socket reads as well, and, as a constant distance, of what its connected UDP and TCP sockets send",
+    applies_to: "identification of ICMP replies and errors that the DUT makes, under whatever address, of what its unconnected \
+                 sockets send, and of either in an error that the DUT sends to itself about it; as a constant distance, of what its \
+                 connected UDP and TCP sockets send",
     demands: "fragments share an identification on one side where they do on the other; one side has no more zeros than chance brings \
               once in 10^9 traces",
     clause: "RFC 6864 §4; spec/linux-ipv4-icmp.md §10.3",
@@ -143,18 +144,19 @@ enum Source {
     Connection,
 }
 
-/// Masks the number of a datagram that a local socket of the DUT sent to the DUT itself, in the error that a raw socket reads
-/// of it. The sum of the quoted header goes along, so that the message around it adds up to the same.
+/// Masks the number of a datagram that the DUT made for itself, in the error that a raw socket reads of it. The sum of the
+/// quoted header goes along, so that the message around it adds up to the same.
 fn mask_quoted(context: &Context<'_>, pair: &mut FramePair<'_>) {
     let Some(quote) = pair.layout.quote(pair.a).filter(|quote| pair.layout.quote(pair.b) == Some(*quote))
     else {
         return;
     };
-    let drew = matches!(&context.step.action, Action::Socket { socket, action }
-        if of_socket(context, *socket, action) == Source::Hashed);
     let at = quote.ip + 4;
     let (a, b) = pair.u16(at);
-    if drew && a != b && context.is_local(quote.source(pair.a)) && context.is_local(quote.destination(pair.a))
+    if a != b
+        && context.is_local(quote.source(pair.a))
+        && context.is_local(quote.destination(pair.a))
+        && source_of_number(context, pair.a, &quote, [a, b]) == Source::Hashed
     {
         pair.mask(at..at + 2, Covered::new(quote.ip, quote.ip + 10));
     }
@@ -396,6 +398,30 @@ mod tests {
             !World::default().with_socket(SocketKind::Raw).equal(&error(7), &error(9)),
             "nobody sent it now"
         );
+    }
+
+    /// A forged request draws a reply to the stack itself, which may draw an error.
+    #[rstest]
+    #[case::reply(8, REPLY, true)]
+    #[case::request_that_came(8, ECHO, false)]
+    #[case::reply_to_something_else(13, REPLY, false)]
+    fn errors_to_itself_quote_the_number_of_its_reply(
+        #[case] asked: u8,
+        #[case] quoted: &[u8],
+        #[case] equal: bool,
+    ) {
+        let own = |number, payload: &[u8]| {
+            let mut datagram = identified(1, number, 0, payload);
+            datagram[16..20].copy_from_slice(&[10, 0, 0, 1]);
+            with_checksum(datagram)
+        };
+        let error = |number| {
+            let mut message = vec![12, 0, 0, 0, 20, 0, 0, 0];
+            message.extend(own(number, quoted));
+            identified(1, 0, 0x4000, &message)
+        };
+        let mut world = World::default().with_stimulus(own(3, &[asked, 0, 0, 0, 0, 1, 0, 1]));
+        assert_eq!(world.equal(&error(7), &error(9)), equal);
     }
 
     #[test]
