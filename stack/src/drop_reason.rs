@@ -178,7 +178,7 @@ drop_reasons! {
     TtlExceeded, IP_INHDR, "RFC 1812 §5.3.1", "the TTL does not let it go on";
     FragmentationNeeded, PKT_TOO_BIG, "RFC 1812 §4.3.3.4", "too big for the link and DF is set";
     // Output.
-    OutputFragmentationNeeded, PKT_TOO_BIG, "RFC 1191 §4", "a datagram of ours is too big for the path and DF is set";
+    OutputFragmentationNeeded, NOT_SPECIFIED, "RFC 1191 §4", "a datagram of ours is too big for the path and DF is set";
     OutputNoRoute, Some("NETFILTER_DROP"), "RFC 1122 §3.3.1.1", "a rewritten datagram of ours has no route";
     MulticastStaysHere, NOT_SPECIFIED, "RFC 1112 §6.1", "a multicast with TTL 0 does not leave this system";
     InterfaceDown, NOT_SPECIFIED, "RFC 1122 §2.4", "the interface is down";

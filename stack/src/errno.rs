@@ -39,6 +39,7 @@ errnos! {
     NoProtocolOption = "ENOPROTOOPT", "protocol or option not available";
     NotConnected = "ENOTCONN", "not connected";
     NotSupported = "EOPNOTSUPP", "not supported";
+    NotPermitted = "EPERM", "refused by a filter";
     Pipe = "EPIPE", "the connection is closed";
     Protocol = "EPROTO", "protocol error";
     RemoteIo = "EREMOTEIO", "remote error";

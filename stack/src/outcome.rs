@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::drop_reason::DropReason;
+use crate::errno::Errno;
 
 /// What became of a datagram that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,17 +136,37 @@ impl fmt::Display for Withheld {
 pub(crate) struct Refusal {
     pub(crate) reason: DropReason,
     pub(crate) notice: Option<Notice>,
+    /// What a socket that sent it is told, where the reason alone does not tell.
+    pub(crate) errno: Option<Errno>,
 }
 
 impl Refusal {
     /// A refusal whose source is told.
     pub(crate) const fn with(reason: DropReason, notice: Notice) -> Self {
-        Self { reason, notice: Some(notice) }
+        Self { reason, notice: Some(notice), errno: None }
+    }
+
+    /// A refusal of which the socket that sent the datagram is told `errno`.
+    pub(crate) const fn told(reason: DropReason, errno: Errno) -> Self {
+        Self { reason, notice: None, errno: Some(errno) }
+    }
+
+    /// What sending comes to for a socket.
+    ///
+    /// # Errors
+    /// What the socket is told, if it is.
+    pub(crate) fn of_sending(self) -> Result<(), Errno> {
+        match self.reason {
+            // That it stays here was wished.
+            DropReason::MulticastStaysHere => Ok(()),
+            DropReason::OutputFragmentationNeeded => Err(Errno::MessageSize),
+            _ => Err(self.errno.unwrap_or(Errno::NotPermitted)),
+        }
     }
 }
 
 impl From<DropReason> for Refusal {
     fn from(reason: DropReason) -> Self {
-        Self { reason, notice: None }
+        Self { reason, notice: None, errno: None }
     }
 }

@@ -96,12 +96,12 @@ impl Stack {
         route.hoplimit.unwrap_or_else(|| u8::try_from(self.config.sysctls.ip_default_ttl).unwrap_or(64))
     }
 
-    /// Sends a datagram that a socket without connection or a reset brought forth. That a filter discards it is
-    /// counted. RFC 4293 §5.
+    /// Sends a datagram that a socket without connection or a reset brought forth. That it is refused is counted.
+    /// RFC 4293 §5.
     #[inline]
     pub(crate) fn output_own<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
         let result = self.output_made(packet, Complaint::Heard, sink);
-        self.count_filtered(result);
+        self.count_refused(result);
         result
     }
 
@@ -109,7 +109,7 @@ impl Stack {
     #[inline]
     pub(crate) fn output_icmp<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
         let result = self.output_made(packet, Complaint::Withheld, sink);
-        self.count_filtered(result);
+        self.count_refused(result);
         result
     }
 
@@ -120,8 +120,8 @@ impl Stack {
     }
 
     #[inline]
-    fn count_filtered(&mut self, result: Result<(), Refusal>) {
-        if result.is_err_and(|refusal| refusal.reason.linux_name() == Some("NETFILTER_DROP")) {
+    fn count_refused(&mut self, result: Result<(), Refusal>) {
+        if result.is_err_and(|refusal| refusal.of_sending().is_err()) {
             self.counters.bump(Counter::IpOutDiscards);
         }
     }
@@ -129,14 +129,25 @@ impl Stack {
     #[inline]
     fn output_made<S: Sink>(
         &mut self,
-        mut packet: Packet,
+        packet: Packet,
         complaint: Complaint,
         sink: &mut S,
     ) -> Result<(), Refusal> {
         self.counters.bump(Counter::IpOutRequests);
+        self.output_complete(packet, complaint, sink)
+    }
+
+    fn output_complete<S: Sink>(
+        &mut self,
+        mut packet: Packet,
+        complaint: Complaint,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
         let result = self.output_own_packet(&mut packet, sink);
         if let Err(refusal) = result {
-            if complaint == Complaint::Heard && refusal.reason == DropReason::FilterDropped {
+            let is_told =
+                matches!(refusal.reason, DropReason::FilterDropped | DropReason::OutputFragmentationNeeded);
+            if complaint == Complaint::Heard && is_told {
                 self.notify(&packet, refusal.notice, sink);
             }
             self.count_drop(refusal.reason);
@@ -148,12 +159,10 @@ impl Stack {
     }
 
     /// Sends a datagram whose header a socket made; not counted as a request of ours.
-    pub(crate) fn output_prepared<S: Sink>(
-        &mut self,
-        packet: &mut Packet,
-        sink: &mut S,
-    ) -> Result<(), Refusal> {
-        self.output_own_packet(packet, sink)
+    pub(crate) fn output_prepared<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Refusal> {
+        let result = self.output_complete(packet, Complaint::Heard, sink);
+        self.count_refused(result);
+        result
     }
 
     #[inline]
@@ -180,7 +189,7 @@ impl Stack {
                 packet.route = Some(way.route);
                 Ok(())
             }
-            Err(_) => Err(DropReason::OutputNoRoute.into()),
+            Err(error) => Err(Refusal::told(DropReason::OutputNoRoute, error.errno())),
         }
     }
 
@@ -199,7 +208,10 @@ impl Stack {
                 self.loop_back(copy, route, sink);
             }
         }
-        if route.kind == RouteKind::Multicast && packet.ttl() == 0 {
+        // A group that nobody here has joined is no business of this system, so nobody looks at the TTL.
+        if route.kind == RouteKind::Multicast && route.loops_back && packet.ttl() == 0 {
+            // The copy has come back by the time it is seen that the datagram itself goes nowhere.
+            self.drain_backlog(sink);
             return Err(DropReason::MulticastStaysHere.into());
         }
         if self.run_hook(Hook::Postrouting, packet, sink)? == Passage::Ends {
@@ -252,7 +264,7 @@ impl Stack {
 
     /// Cuts a datagram up, at its old cuts if it came in fragments that still fit.
     fn send_fragments<S: Sink>(&mut self, packet: &Packet, route: &Route, mtu: usize, sink: &mut S) {
-        let Ok(datagram) = Ipv4View::new(&packet.octets) else { return };
+        let Ok(datagram) = Ipv4View::of_any_version(&packet.octets) else { return };
         let whole = packet.reassembled.as_deref();
         let mtu = whole.map_or(mtu, |whole| mtu.min(usize::from(whole.largest_fragment)));
         let layout = whole.map_or(&[][..], |whole| &whole.layout);

@@ -81,7 +81,16 @@ impl Stack {
             Hook::LocalOut => FragmentUser::ConntrackOut(zone.0),
             _ => FragmentUser::ConntrackIn(zone.0),
         };
-        let passage = self.reassemble(packet, user, sink)?;
+        let passage = match self.reassemble(packet, user, sink) {
+            // Who sends a fragment that is refused here is not told, any more than of one that is held.
+            Err(refusal) if hook == Hook::LocalOut => {
+                self.count_drop(refusal.reason);
+                self.log(sink, refusal.reason.name(), refusal.reason.clause(), || Detail::None);
+                sink.discard(refusal.reason, &packet.octets);
+                Passage::Ends
+            }
+            passage => passage?,
+        };
         packet.ignore_df = passage == Passage::GoesOn;
         Ok(passage)
     }
@@ -93,7 +102,8 @@ impl Stack {
         sink: &mut S,
     ) -> Result<Passage, Refusal> {
         self.counters.bump(Counter::IpReasmReqds);
-        let Ok(fragment) = Ipv4View::new(&packet.octets) else {
+        // A socket that makes its own headers may write any version into them.
+        let Ok(fragment) = Ipv4View::of_any_version(&packet.octets) else {
             return Err(DropReason::TotalLengthBelowHeader.into());
         };
         let is_ragged = fragment.more_fragments() && !fragment.payload().len().is_multiple_of(8);

@@ -228,7 +228,7 @@ impl Stack {
             });
             return self.discard(packet, reason, NoticeFate::Withheld(due, Withheld::ErrorRouteLimit), sink);
         }
-        self.refuse(packet, Refusal { reason, notice }, sink)
+        self.refuse(packet, Refusal { reason, notice, errno: None }, sink)
     }
 
     /// Discards `packet`: tells its source what is due, then counts.

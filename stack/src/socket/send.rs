@@ -10,6 +10,7 @@ use crate::errno::Errno;
 use crate::ip::options::EchoedOptions;
 use crate::ip::output::{HeaderChoice, IdentificationChoice};
 use crate::ip::route::{OutputRoute, Route, RouteError};
+use crate::outcome::Refusal;
 use crate::packet::{Packet, PacketLink};
 use crate::sink::{Sink, SocketError};
 use crate::stack::Stack;
@@ -74,8 +75,9 @@ impl Stack {
                 place.copy_from_slice(&sum.to_be_bytes());
             }
         }
+        self.output_from_socket(packet, sink)?;
         self.counters.bump(Counter::UdpOutDatagrams);
-        self.output_from_socket(packet, sink)
+        Ok(())
     }
 
     /// Sends an echo request under the identifier of the socket.
@@ -164,9 +166,7 @@ impl Stack {
             let icmp_type = packet.payload().first().copied().unwrap_or(0);
             self.count_icmp_out(icmp_type);
         }
-        let result = self.output_prepared(&mut packet, sink);
-        self.recycle(packet.octets);
-        result.map_err(|_| Errno::Access)
+        self.output_prepared(packet, sink).or_else(Refusal::of_sending)
     }
 
     fn identification_for_header(&mut self, packet: &Packet, way: &OutputRoute) -> u16 {
@@ -259,7 +259,7 @@ impl Stack {
     }
 
     fn output_from_socket<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Errno> {
-        self.output_own(packet, sink).map_err(|_| Errno::Access)
+        self.output_own(packet, sink).or_else(Refusal::of_sending)
     }
 }
 

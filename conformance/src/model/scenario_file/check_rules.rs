@@ -29,7 +29,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     );
 }
 
-fn is_nat(action: &RuleAction) -> bool {
+/// Whether it translates.
+pub(super) fn is_nat(action: &RuleAction) -> bool {
     matches!(
         action,
         RuleAction::Snat(_) | RuleAction::Dnat(_) | RuleAction::Masquerade(_) | RuleAction::Redirect(_)

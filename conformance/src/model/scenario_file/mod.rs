@@ -7,6 +7,7 @@ mod check;
 mod check_rules;
 mod named;
 mod position;
+mod tidy;
 
 use std::fmt;
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::path::Path;
 use super::scenario::Scenario;
 pub use named::{NAMED, NamedScenario, by_name};
 use position::Position;
+pub use tidy::tidy;
 
 /// Everything that is wrong with a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,13 +15,11 @@ pub struct Ipv4Edit<'a> {
 }
 
 impl<'a> Ipv4Edit<'a> {
-    /// Over the header at the start of `datagram`, if its version is 4 and it fits.
+    /// Over the header at the start of `datagram`, if it fits. Its version is whatever it is: whoever makes a header of
+    /// his own may write any.
     pub fn new(datagram: &'a mut [u8]) -> Option<Self> {
         let (header, rest) = datagram.split_first_chunk_mut::<HEADER_LEN>()?;
         let options_len = usize::from(header[0] & 0xf).checked_sub(5)? * 4;
-        if header[0] >> 4 != 4 {
-            return None;
-        }
         Some(Self { header, options: rest.get_mut(..options_len)? })
     }
 

@@ -8,6 +8,7 @@ use super::{
 };
 
 /// An IPv4 datagram borrowed from a buffer. Version, IHL, total length and buffer agree, so no getter can fail.
+/// Only [`Ipv4View::of_any_version`] takes another version for 4.
 ///
 /// What the buffer holds beyond the total length is not part of the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,16 @@ impl<'a> Ipv4View<'a> {
     /// Any [`Ipv4Error`] but `Checksum`.
     #[inline]
     pub fn new(buffer: &'a [u8]) -> Result<Self, Ipv4Error> {
-        Self::parse(buffer, false)
+        Self::parse(buffer, false, false)
+    }
+
+    /// As [`Ipv4View::new`], whatever the version says: for what was made here, where nobody looks at it.
+    ///
+    /// # Errors
+    /// Any [`Ipv4Error`] but `Checksum` and `Version`.
+    #[inline]
+    pub fn of_any_version(buffer: &'a [u8]) -> Result<Self, Ipv4Error> {
+        Self::parse(buffer, false, true)
     }
 
     /// As [`Ipv4View::new`], and with a right header checksum, which is checked before the total length.
@@ -35,17 +45,18 @@ impl<'a> Ipv4View<'a> {
     /// The first [`Ipv4Error`] in the order of its variants.
     #[inline]
     pub fn verified(buffer: &'a [u8]) -> Result<Self, Ipv4Error> {
-        Self::parse(buffer, true)
+        Self::parse(buffer, true, false)
     }
 
     #[inline(always)]
-    fn parse(buffer: &'a [u8], verify: bool) -> Result<Self, Ipv4Error> {
+    fn parse(buffer: &'a [u8], verify: bool, any_version: bool) -> Result<Self, Ipv4Error> {
         let available = buffer.len();
         let Some((header, rest)) = buffer.split_first_chunk::<HEADER_LEN>() else {
             return Err(Ipv4Error::Truncated { needed: HEADER_LEN, available });
         };
         let options: &[u8] = match header[0] {
             0x45 => &[],
+            first if any_version => options_of(0x40 | first & 0xf, rest)?,
             first => options_of(first, rest)?,
         };
         if verify && !checksum::is_header_intact(header, options) {
