@@ -3,7 +3,9 @@
 //! `fuzz_seeds seeds CORPUS OUT` writes into `OUT/<target>/` what the captures and traces below `CORPUS` and a few
 //! seeded runs give each target to begin with; `ci/fuzz-seeds` minimizes that into `corpus/<target>/`.
 //! `fuzz_seeds trace INPUT OUT.pcapng` writes the steps that a script comes to as a trace.
+//! `fuzz_seeds live INPUT OUT.pcapng` writes the steps that `linux_differential` makes of an input, for `netassay diff`.
 //! `fuzz_seeds show INPUT` prints a script.
+//! `fuzz_seeds run TARGET INPUT…` runs one target on inputs and names those that it objects to.
 //! `fuzz_seeds check CORPUS` runs every target on its inputs and names those that it objects to.
 
 use std::collections::BTreeMap;
@@ -16,10 +18,10 @@ use std::time::Duration;
 use netassay::capture::{CaptureOptions, Plan, RoleChoice, Survey, read_trace, write_trace};
 use netassay::dut::reference::ReferenceDut;
 use netassay::dut::{Clock, Dut};
-use netassay::fuzz_target::TARGETS;
+use netassay::fuzz_target::{TARGETS, Target, live_trace};
 use netassay::generate::script::{Player, Script, crafted, from_trace, to_trace};
 use netassay::generate::{Choice, Seeded, datagram, fragment};
-use netassay::model::{Action, Limits, LinkKind, Observation, Role, Scenario, Step, Trace};
+use netassay::model::{Action, Limits, LinkKind, Observation, Role, Scenario, Step, Trace, scenario_file};
 use netassay_stack::config::Profile;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -38,12 +40,15 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["seeds", corpus, out] => seeds(Path::new(corpus), Path::new(out)),
         ["trace", input, out] => trace(Path::new(input), Path::new(out)),
+        ["live", input, out] => live(Path::new(input), Path::new(out)),
+        ["run", name, ref inputs @ ..] => run(name, inputs),
         ["show", input] => {
             std::fs::read(input).map(|octets| println!("{:#?}", Script::decode(&octets))).map_err(Into::into)
         }
         ["check", corpus] => check(Path::new(corpus)),
         _ => {
-            Err("usage: fuzz_seeds seeds CORPUS OUT | trace INPUT OUT.pcapng | show INPUT | check CORPUS"
+            Err("usage: fuzz_seeds seeds CORPUS OUT | trace INPUT OUT.pcapng | live INPUT OUT.pcapng | show INPUT \
+                 | run TARGET INPUT… | check CORPUS"
                 .into())
         }
     };
@@ -203,24 +208,45 @@ fn check(corpus: &Path) -> Outcome<()> {
     for target in TARGETS {
         let Ok(folder) = std::fs::read_dir(corpus.join(target.name)) else { continue };
         for entry in folder {
-            let path = entry?.path();
-            let octets = std::fs::read(&path)?;
-            let ran = std::panic::catch_unwind(|| (target.run)(&octets));
-            let what = match ran {
-                Ok(Ok(())) => continue,
-                Ok(Err(finding)) => finding.to_string(),
-                Err(_) => "it panics".to_owned(),
-            };
-            objections += 1;
-            println!("{}: {what}", path.display());
+            objections += usize::from(is_objected_to(target, &entry?.path())?);
         }
     }
     if objections == 0 { Ok(()) } else { Err(format!("{objections} inputs are objected to").into()) }
 }
 
+/// Runs the target called `name` on `inputs`.
+fn run(name: &str, inputs: &[&str]) -> Outcome<()> {
+    let target = Target::by_name(name).ok_or_else(|| format!("`{name}` is no target"))?;
+    let mut objections = 0;
+    for input in inputs {
+        objections += usize::from(is_objected_to(target, Path::new(input))?);
+    }
+    if objections == 0 { Ok(()) } else { Err(format!("{objections} inputs are objected to").into()) }
+}
+
+/// Whether `target` objects to the input in `path`, and why in one line.
+fn is_objected_to(target: &Target, path: &Path) -> Outcome<bool> {
+    let octets = std::fs::read(path)?;
+    let what = match std::panic::catch_unwind(|| (target.run)(&octets)) {
+        Ok(Ok(())) => return Ok(false),
+        Ok(Err(finding)) => finding.to_string(),
+        Err(_) => "it panics".to_owned(),
+    };
+    println!("{}: {what}", path.display());
+    Ok(true)
+}
+
+/// Writes the steps that `linux_differential` makes of `input`.
+fn live(input: &Path, out: &Path) -> Outcome<()> {
+    let (scenario, steps) = live_trace(&std::fs::read(input)?).ok_or("the world cannot be")?;
+    let name = out.file_stem().map_or_else(|| "found".to_owned(), |name| name.to_string_lossy().into_owned());
+    Ok(write_trace(out, &to_trace(name, scenario, steps))?)
+}
+
 /// Writes the steps that the script in `input` comes to on the reference.
 fn trace(input: &Path, out: &Path) -> Outcome<()> {
     let mut script = Script::decode(&std::fs::read(input)?);
+    scenario_file::tidy(&mut script.scenario);
     let mut dut = ReferenceDut::new(script.profile);
     if !script.settle(|scenario| dut.open(scenario).is_ok()) {
         return Err("the world cannot be".into());

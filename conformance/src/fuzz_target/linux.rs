@@ -4,6 +4,7 @@
 //! the same steps.
 
 use std::cell::RefCell;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,10 +18,13 @@ use crate::dut::linux::LinuxDut;
 use crate::dut::reference::ReferenceDut;
 use crate::dut::{Clock, Dut};
 use crate::generate::script::{Player, Script, plain_world};
-use crate::model::{Action, Limits, Observation, Role, Scenario, SocketKind, Step};
+use crate::model::{Action, Limits, Observation, Role, Scenario, SocketKind, Step, scenario_file};
 
 /// Steps that are taken of one script. Time that passes is real on a live kernel, so none is let pass.
 const MOST_STEPS: usize = 512;
+
+/// The port of the first socket that asks for none; no script has another at one of these but by chance.
+const FIRST_PORT: u16 = 41_000;
 
 thread_local! {
     static KERNEL: RefCell<Option<(LinuxDut, Ledger)>> = const { RefCell::new(None) };
@@ -31,17 +35,8 @@ thread_local! {
 /// # Errors
 /// Where they differ without an explanation in the ledger, and where the machine does not let it be tried.
 pub(super) fn run(octets: &[u8]) -> Result<(), Finding> {
-    let mut script = Script::decode(octets);
-    script.profile = Profile::Linux;
-    script.moves.retain(|one| !matches!(one, crate::generate::script::Move::Advance { .. }));
-    // Of connections the stack models what ICMP needs: how they open, and what errors do to them. What else becomes of one
-    // depends on timers and windows that are not its business.
-    script.scenario.sockets.retain(|socket| socket.kind != SocketKind::Tcp);
     let mut reference = ReferenceDut::new(Profile::Linux);
-    if !script.settle(|scenario| reference.open(scenario).is_ok()) {
-        return Ok(());
-    }
-    let steps = worked_out(&mut reference, &script);
+    let Some((scenario, steps)) = trace(&mut reference, octets) else { return Ok(()) };
     KERNEL.with_borrow_mut(|kernel| {
         if kernel.is_none() {
             let linux = LinuxDut::new();
@@ -52,8 +47,40 @@ pub(super) fn run(octets: &[u8]) -> Result<(), Finding> {
             *kernel = Some((linux, ledger));
         }
         let Some((linux, ledger)) = kernel else { return Ok(()) };
-        compare(&mut reference, linux, ledger, &Arc::new(script.scenario), &steps)
+        compare(&mut reference, linux, ledger, &scenario, &steps)
     })
+}
+
+/// The world and the steps that the target makes of `octets`; nothing if there is no such world.
+pub(super) fn trace(reference: &mut ReferenceDut, octets: &[u8]) -> Option<(Arc<Scenario>, Vec<Step>)> {
+    let mut script = Script::decode(octets);
+    script.profile = Profile::Linux;
+    script.moves.retain(|one| !matches!(one, crate::generate::script::Move::Advance { .. }));
+    // Of connections the stack models what ICMP needs: how they open, and what errors do to them. What else becomes of one
+    // depends on timers and windows that are not its business.
+    script.scenario.sockets.retain(|socket| socket.kind != SocketKind::Tcp);
+    // What is found is to become a file.
+    scenario_file::tidy(&mut script.scenario);
+    name_ports(&mut script.scenario);
+    let can_be = |scenario: &Scenario| {
+        scenario_file::problems(scenario).is_empty() && reference.open(scenario).is_ok()
+    };
+    if !script.settle(can_be) {
+        return None;
+    }
+    let steps = worked_out(reference, &script);
+    Some((Arc::new(script.scenario), steps))
+}
+
+/// Gives each socket that asks for none a port, or a ping socket an identifier. Which one a stack gives out is its own
+/// affair (RFC 6056 §3.3), and what is worked out on one of them speaks of it.
+fn name_ports(scenario: &mut Scenario) {
+    for (number, socket) in scenario.sockets.iter_mut().enumerate() {
+        let address = socket.local.map_or(Ipv4Addr::UNSPECIFIED, |local| *local.ip());
+        if socket.kind != SocketKind::Raw && socket.local.is_none_or(|local| local.port() == 0) {
+            socket.local = Some(SocketAddrV4::new(address, FIRST_PORT + number as u16));
+        }
+    }
 }
 
 /// The steps that the script stands for, given the answers of the reference.

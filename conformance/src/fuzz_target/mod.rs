@@ -8,8 +8,13 @@ mod sequence;
 mod trace;
 
 use std::fmt;
+use std::sync::Arc;
 
+use netassay_stack::config::Profile;
+
+use crate::dut::reference::ReferenceDut;
 use crate::generate::script::Flavor;
+use crate::model::{Scenario, Step};
 use crate::oracle::Objection;
 
 /// Something that a target holds against its input.
@@ -97,6 +102,11 @@ pub const TARGETS: &[Target] = &[
     STACK_SEQUENCE,
     TRACE_FILE,
 ];
+
+/// What [`LINUX_DIFFERENTIAL`] makes of an input: a world, and the steps taken in it. Nothing if there is no such world.
+pub fn live_trace(octets: &[u8]) -> Option<(Arc<Scenario>, Vec<Step>)> {
+    linux::trace(&mut ReferenceDut::new(Profile::Linux), octets)
+}
 
 impl Target {
     /// The target called `name`.
