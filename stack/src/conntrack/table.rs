@@ -394,6 +394,40 @@ mod tests {
         }
     }
 
+    /// What lost a clash is found by its answers alone, and lends its mapping to nobody.
+    #[rstest::rstest]
+    #[case::winner(Status::NAT_DONE, true, 1)]
+    #[case::not_mapped(Status::DST_NAT_DONE, true, 0)]
+    #[case::loser(Status::NAT_DONE | Status::NAT_CLASH, false, 0)]
+    fn tuples_by_which_an_entry_is_found(
+        #[case] status: Status,
+        #[case] by_original: bool,
+        #[case] of_source: usize,
+    ) {
+        let mut table = Table::new(HashKey::from_seed(1));
+        let mut detached = flow(7, protocol::UDP);
+        detached.entry.status = status;
+        let (original, reply) = (detached.entry.original, detached.entry.reply);
+        let id = table.insert(detached);
+        assert_eq!(table.find(original, 0), by_original.then_some((id, Direction::Original)));
+        assert_eq!(table.find(reply, 0), Some((id, Direction::Reply)));
+        assert_eq!(table.of_source(Source::of(original, 0)).count(), of_source);
+        table.check_invariants();
+        table.remove(id);
+        assert_eq!((table.find(original, 0), table.find(reply, 0)), (None, None));
+        table.check_invariants();
+    }
+
+    #[test]
+    fn a_conversation_with_itself_is_found_as_the_answer() {
+        let mut table = Table::new(HashKey::from_seed(1));
+        let mut detached = flow(7, protocol::UDP);
+        detached.entry.original = detached.entry.reply;
+        let id = table.insert(detached.clone());
+        assert_eq!(table.find(detached.entry.reply, 0), Some((id, Direction::Reply)));
+        table.check_invariants();
+    }
+
     #[test]
     fn entries_of_one_source_are_chained_newest_first() {
         let mut table = Table::new(HashKey::from_seed(1));

@@ -249,6 +249,20 @@ fn a_connection_that_is_over_gives_its_port_away(
     assert_eq!(send(&mut gateway, 40, "S", sequence, 0).is_some(), is_translated);
 }
 
+/// Linux: a port inside of the range stays if nobody has it, and if there is no other.
+#[rstest]
+#[case::one_of_two((5000, 5001), [Some(5000), Some(5001), None])]
+#[case::outside((6000, 6000), [Some(6000), None, None])]
+#[case::the_only_one((5000, 5000), [Some(5000), None, None])]
+fn ports_of_a_range(#[case] ids: (u16, u16), #[case] expected: [Option<u16>; 3]) {
+    let mut gateway = Gateway::new(Range { ids: Some(ids), ..Range::default() }, 1);
+    let worn = [A, A2, Ipv4Addr::new(10, 0, 1, 7)].map(|source| {
+        let left = gateway.forward(ip(source, B, 17, &udp_with(source, B, (5000, 53), &[])), LAN)?;
+        Some(u16::from_be_bytes([left[20], left[21]]))
+    });
+    assert_eq!(worn, expected);
+}
+
 /// Linux: what cannot keep its port gets one of the same class.
 #[rstest]
 #[case::least(1, 1..=511)]
