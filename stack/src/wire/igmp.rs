@@ -180,14 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn auxiliary_words_are_passed_over() {
-        let mut octets =
-            [&[0x22, 0, 0x12, 0x34, 0, 0, 0, 2][..], &[4, 1, 0, 0, 239, 1, 1, 1, 9, 9, 9, 9]].concat();
+    fn sources_are_shown_and_auxiliary_words_passed_over() {
+        let mut octets = [0x22, 0, 0x12, 0x34, 0, 0, 0, 2].to_vec();
+        octets.extend([4, 1, 0, 2, 239, 1, 1, 1, 10, 0, 0, 1, 10, 0, 0, 2, 9, 9, 9, 9]);
         octets.extend([3, 0, 0, 0, 239, 1, 1, 2]);
         let view = IgmpView::new(&octets).unwrap();
         assert_eq!(view.checksum(), 0x1234);
         let groups: std::vec::Vec<_> = view.records().map(|record| record.group.octets()[3]).collect();
         assert_eq!(groups, [1, 2]);
+        assert_eq!(view.records().next().unwrap().sources, [[10, 0, 0, 1], [10, 0, 0, 2]]);
     }
 
     #[test]

@@ -207,7 +207,10 @@ mod tests {
         assert_eq!(to(&router, Ipv4Addr::LOCALHOST).1, 600);
         // What is told twice stays known for longer; what is more than what is known changes nothing.
         let (.., route) = to(&router, Ipv4Addr::LOCALHOST);
-        let later = now + Duration::from_secs(400);
+        let half_its_life = Duration::from_secs(300);
+        let sooner = now + (half_its_life - Duration::from_millis(4));
+        assert!(!router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, sooner));
+        let later = now + half_its_life;
         assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, later));
         assert!(!router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 601, &config.sysctls, later));
         // Less than the minimum is the minimum, from then on without DF.
@@ -220,21 +223,25 @@ mod tests {
         assert_eq!((destination, mtu, route.kind), (Ipv4Addr::LOCALHOST, whole, RouteKind::Local));
     }
 
-    /// RFC 1122 §3.2.1.3: no group or broadcast is the source of a datagram, even where a route calls it local.
+    /// RFC 1122 §3.2.1.3: a source is an address of this system, and no group, even where an interface has it.
     #[test]
-    fn a_local_group_is_no_source() {
+    fn sources_that_can_be() {
         let mut config = Config::new(Profile::Linux);
-        let local = |address: [u8; 4]| config::Route {
-            to: Prefix::host(address.into()),
-            kind: RouteKind::Local,
-            ..config::Route::default()
-        };
-        config.routes.extend([local([239, 1, 1, 1]), local([10, 9, 9, 9])]);
+        let own = [[10, 0, 0, 1], [239, 1, 1, 1]].map(|address| Prefix::new(address.into(), 24));
+        config.add_interface("t0", own).unwrap();
+        let to = Prefix::host([10, 9, 9, 9].into());
+        config.routes.push(config::Route { to, kind: RouteKind::Local, ..config::Route::default() });
         let router = Router::new(&config, 1).unwrap();
         let from = |source: [u8; 4]| {
-            router.route_output(Ipv4Addr::LOCALHOST, source.into(), Instant::ZERO).map(|way| way.source)
+            router
+                .route_output(Ipv4Addr::LOCALHOST, source.into(), Instant::ZERO)
+                .map(|way| way.source.octets())
         };
-        assert_eq!(from([239, 1, 1, 1]), Err(RouteError::Invalid));
-        assert_eq!(from([10, 9, 9, 9]), Ok([10, 9, 9, 9].into()));
+        for local in [[10, 0, 0, 1], [10, 9, 9, 9]] {
+            assert_eq!(from(local), Ok(local));
+        }
+        for other in [[239, 1, 1, 1], [10, 0, 0, 2]] {
+            assert_eq!(from(other), Err(RouteError::Invalid));
+        }
     }
 }

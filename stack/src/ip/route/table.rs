@@ -225,6 +225,38 @@ mod tests {
         assert_eq!(of_kind(RouteKind::Unicast), [subnet([10, 0, 2, 4], 31), subnet([10, 0, 0, 0], 24)]);
     }
 
+    #[test]
+    fn only_an_mtu_can_be_locked() {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", [Prefix::new([10, 0, 0, 1].into(), 24)]).unwrap();
+        let rows = [(20, Some(600), true, true), (21, None, true, false), (22, Some(600), false, false)];
+        for (net, mtu, mtu_locked, _) in rows {
+            let to = Prefix::new([net, 0, 0, 0].into(), 8);
+            let interface = Some(InterfaceId::configured(0));
+            config.routes.push(Route { to, mtu, mtu_locked, interface, ..Route::default() });
+        }
+        let stack = Stack::new(config, 1).unwrap();
+        for (net, .., is_locked) in rows {
+            let entry = stack.router().lookup([net, 0, 0, 1].into()).unwrap();
+            assert_eq!(entry.mtu_locked, is_locked);
+        }
+    }
+
+    /// Linux: an address of a local route will do as well as one of an interface.
+    #[test]
+    fn a_local_address_can_be_the_source_of_a_route() {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", [Prefix::new([10, 0, 0, 1].into(), 24)]).unwrap();
+        let local = Ipv4Addr::new(10, 9, 9, 9);
+        let interface = Some(InterfaceId::configured(0));
+        config.routes.extend([
+            Route { to: Prefix::host(local), kind: RouteKind::Local, ..Route::default() },
+            Route { source: Some(local), interface, ..Route::default() },
+        ]);
+        let stack = Stack::new(config, 1).unwrap();
+        assert_eq!(stack.router().lookup([20, 0, 0, 1].into()).unwrap().source, local);
+    }
+
     /// Linux: an address that is good for its link alone is the source only of what goes to a neighbor.
     #[test]
     fn behind_a_gateway_an_address_of_the_link_is_no_source() {
