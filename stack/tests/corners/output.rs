@@ -1,7 +1,8 @@
 //! What this system sends, and what keeps it from that.
 
+use netassay_stack::errno::Errno;
 use netassay_stack::nat::{Binding, Range};
-use netassay_stack::socket::SocketId;
+use netassay_stack::socket::{PathMtuDiscovery, SocketId};
 
 use super::*;
 
@@ -42,33 +43,26 @@ fn who_is_told_of_a_rejection(#[case] protocol: u8, #[case] errors: u64) {
     assert_eq!(stack.counters().value(Counter::IcmpOutMsgs) - before, errors);
 }
 
-/// Linux: what is too big for the way onto which a rule sends it is discarded, and nobody is told.
+/// Linux: what a rule sends elsewhere goes by the way that leads there, and who sent what is too big for that is told.
 #[test]
-fn translated_onto_a_way_too_narrow() {
+fn translated_onto_a_narrow_way() {
     let mut config = config(&[]);
     config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap().mtu = 600;
     let binding = Binding::To(Range::address([10, 1, 0, 2].into()));
     config.netfilter.rules.push(rule(Hook::LocalOut, 17, Action::Translate(binding)));
     let mut stack = Stack::new(config, 1).unwrap();
-    let probing = SocketOption::PathMtuDiscovery(netassay_stack::socket::PathMtuDiscovery::Do);
+    let probing = SocketOption::PathMtuDiscovery(PathMtuDiscovery::Do);
     let socket = open(&mut stack, SocketKind::Udp, &[probing]);
     let mut send = |len: usize| {
         let mut sent = Sent::default();
-        let _ = stack.send(
-            Instant::ZERO,
-            0,
-            socket,
-            Some(SocketAddrV4::new(FAR, 9)),
-            &[7; 800][..len],
-            &mut sent,
-        );
-        sent.0.iter().map(|(to, _)| *to).collect::<Vec<_>>()
+        let to = Some(SocketAddrV4::new(FAR, 9));
+        let result = stack.send(Instant::ZERO, 0, socket, to, &[7; 800][..len], &mut sent);
+        (result, sent.0.iter().map(|(to, _)| *to).collect::<Vec<_>>())
     };
-    // By the new way, although the socket asked for one that leads elsewhere.
-    assert_eq!(send(500), [LinkDestination::Station([10, 1, 0, 2].into())]);
-    assert_eq!(send(800), []);
-    assert_eq!(stack.counters().value(Counter::IcmpOutMsgs), 0);
-    assert_eq!(stack.counters().value(Counter::IpOutDiscards), 0);
+    assert_eq!(send(500), (Ok(()), vec![LinkDestination::Station([10, 1, 0, 2].into())]));
+    assert_eq!(send(800), (Err(Errno::MessageSize), vec![]));
+    let counted = [Counter::IcmpOutMsgs, Counter::IpOutDiscards].map(|it| stack.counters().value(it));
+    assert_eq!(counted, [1, 1]);
 }
 
 /// Linux: where a multicast has to be cut up, the copy that comes back shares its header, whose options are blanked under
