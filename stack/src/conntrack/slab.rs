@@ -140,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn a_few_elements_take_little() {
+        let mut slab = Slab::default();
+        slab.insert((NonZeroU16::MIN, 7_u64));
+        assert!(slab.footprint() < 32 * size_of::<(NonZeroU16, u64)>(), "{}", slab.footprint());
+    }
+
+    #[test]
     fn at_most_one_chunk_is_reserved_in_vain() {
         let mut slab = Slab::default();
         for n in 0..(5 * CHUNK as u64 + 1) {
