@@ -98,6 +98,19 @@ mod tests {
     use super::*;
     use crate::time::MICROS_PER_JIFFY;
 
+    /// Flows that differ in a single bit fall together no more than others do.
+    #[test]
+    fn every_bit_is_spread() {
+        for bit in 0..64 {
+            assert_ne!(spread(1 << bit, 7), spread(0, 7), "bit {bit} of the first");
+            assert_ne!(spread(7, 1 << bit), spread(7, 0), "bit {bit} of the second");
+        }
+        for bit in 0..16 {
+            let times = (0..1000).filter(|first| spread(*first, 7) >> bit & 1 != 0).count();
+            assert!((400..600).contains(&times), "bit {bit} is set {times} times");
+        }
+    }
+
     const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
