@@ -1,5 +1,7 @@
-//! Scripts for what chance and captures do not reach: conversations of TCP sockets, membership of groups, full tables.
+//! Scripts for what chance and captures do not reach: conversations of TCP sockets, membership of groups, full
+//! tables, headers that applications make.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -39,6 +41,9 @@ pub fn crafted() -> Vec<Script> {
         }
         for (events, role) in [("0", Role::Conntrack), ("1", Role::Conntrack), ("2", Role::Nat)] {
             full_tables().into_iter().for_each(|moves| add(&crowded(role, events), moves));
+        }
+        for role in [Role::Host, Role::Conntrack, Role::Nat] {
+            add(&forge(role), headers());
         }
     }
     scripts
@@ -230,6 +235,39 @@ fn full_tables() -> Vec<Vec<Move>> {
         [(1..5).map(query).collect(), vec![pause(40)], (5..9).map(query).collect(), vec![pause(400)]]
             .concat(),
         vec![lite.clone(), pause(1), lite, pause(200), query(1)],
+    ]
+}
+
+/// A world with a socket for datagrams with their header.
+fn forge(role: Role) -> Scenario {
+    let mut scenario = world::plain(role, Limits::Open);
+    scenario.sockets = vec![Socket {
+        kind: SocketKind::Raw,
+        protocol: Some(255),
+        local: None,
+        peer: None,
+        options: BTreeMap::new(),
+    }];
+    scenario
+}
+
+/// Headers that no stack would make: other versions, no TTL, options of any kind, fragments of such datagrams.
+fn headers() -> Vec<Move> {
+    let header = |first: u8, ttl: u8, fragment: [u8; 2], len: usize| {
+        let mut data = vec![first, 0, 0, 0, 0x43, 0x21, fragment[0], fragment[1], ttl, 253, 0, 0];
+        data.extend([OWN, FAR].concat());
+        data.resize(len, 0);
+        used(SocketMove::Send { to: Some(SocketAddrV4::new(FAR.into(), 0)), data })
+    };
+    vec![
+        header(0x45, 64, [0; 2], 40),
+        header(0x7a, 64, [0; 2], 1000),
+        header(0x45, 0, [0; 2], 40),
+        header(0x05, 0, [0; 2], 20),
+        header(0x45, 64, [0, 1], 40),
+        header(0x65, 0, [0x20, 0], 28),
+        header(0x44, 64, [0; 2], 40),
+        error(11, 0, 0, &[]),
     ]
 }
 
