@@ -5,7 +5,7 @@ use std::time::Duration;
 use netassay::dut::{Clock, Dut, reference::ReferenceDut};
 use netassay::generate::{Choice, Seeded, Sequence, World};
 use netassay::model::{Action, Limits, Observation, Step};
-use netassay::oracle::emission::{self, Stimulus};
+use netassay::oracle::emission::{self, Cause, Stimulus};
 use netassay_stack::config::Profile;
 use netassay_stack::outcome::Outcome;
 
@@ -53,17 +53,16 @@ fn run_world(profile: Profile, seed: u64) -> usize {
             observation.clear();
             let clock = Clock { monotonic: at, midnight_ms: at.as_millis() as u32 };
             dut.step(&step, clock, &mut observation).expect("the reference stack does not fail");
-            let stimulus = match &step.action {
+            // No socket of these worlds makes its own headers.
+            let cause = match &step.action {
                 Action::Inject { interface, frame } => {
                     let is_forwarded = dut.outcome() == Some(Outcome::Forwarded);
-                    Some(Stimulus { interface: *interface, frame, is_forwarded })
+                    Cause::Frame(Stimulus { interface: *interface, frame, is_forwarded })
                 }
-                _ => None,
+                _ => Cause::Time,
             };
-            if let Err(objection) = emission::judge(&world.scenario, stimulus, &observation) {
-                panic!(
-                    "seed {seed}, frame {number}: {objection}\nin: {stimulus:02x?}\nout: {observation:02x?}"
-                );
+            if let Err(objection) = emission::judge(&world.scenario, cause, &observation) {
+                panic!("seed {seed}, frame {number}: {objection}\nin: {cause:02x?}\nout: {observation:02x?}");
             }
             frames += observation.frames.len();
             observation.frames.iter().for_each(|frame| sequence.hear(frame));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use netassay_stack::config::Profile;
 
 use crate::dut::reference::ReferenceDut;
-use crate::generate::script::Flavor;
+use crate::generate::script::{Flavor, Script};
 use crate::model::{Scenario, Step};
 use crate::oracle::Objection;
 
@@ -109,6 +109,17 @@ pub fn live_trace(octets: &[u8]) -> Option<(Arc<Scenario>, Vec<Step>)> {
 }
 
 impl Target {
+    /// The script that `octets` are to it, in the world that it wants; `None` if its inputs are no scripts.
+    pub fn script(&self, octets: &[u8]) -> Option<Script> {
+        let mut script = self.flavor.map(|_| Script::decode(octets))?;
+        match self.name {
+            "conntrack_sequence" => sequence::track(&mut script.scenario),
+            "nat_sequence" => sequence::translate(&mut script.scenario),
+            _ => {}
+        }
+        Some(script)
+    }
+
     /// The target called `name`.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         TARGETS.iter().chain([&LINUX_DIFFERENTIAL]).find(|target| target.name == name)
@@ -128,7 +139,15 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::script::crafted;
     use crate::generate::{Choice, Seeded};
+
+    #[test]
+    fn no_target_objects_to_what_was_crafted() {
+        for script in crafted() {
+            STACK_SEQUENCE.check(&script.encode());
+        }
+    }
 
     #[test]
     fn targets_stand_by_name() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netassay_stack::counters::Counters;
+use netassay_stack::counters::{Counter, Counters};
 use netassay_stack::outcome::Outcome;
 use netassay_stack::time::Instant;
 
@@ -12,12 +12,12 @@ use crate::dut::{Clock, Dut};
 use crate::generate::script::{MARK, Player, Script};
 use crate::model::scenario::{Hook, Ports};
 use crate::model::{
-    Action, ConntrackEventKind, LinkKind, Observation, Role, Rule, RuleAction, Scenario, Step,
+    Action, ConntrackEventKind, LinkKind, Observation, Role, Rule, RuleAction, Scenario, SocketAction, Step,
 };
 use crate::oracle::conservation::{self, Between};
 use crate::oracle::cost::{self, Caps, Spent};
-use crate::oracle::emission::{self, Stimulus};
-use crate::oracle::restoration::Restoration;
+use crate::oracle::emission::{self, Cause, MadeHeaders, Stimulus};
+use crate::oracle::restoration::{Part, Restoration};
 use crate::oracle::{Objection, aftermath, blame, fate, hold, residue, tracking};
 
 type Verdict = Result<(), Finding>;
@@ -41,25 +41,35 @@ pub(super) fn errors(octets: &[u8]) -> Verdict {
 /// Tracked conversations.
 pub(super) fn conntrack(octets: &[u8]) -> Verdict {
     let mut script = Script::decode(octets);
-    script.scenario.role = Role::Conntrack;
+    track(&mut script.scenario);
     play(script)
 }
 
 /// Translated conversations.
 pub(super) fn nat(octets: &[u8]) -> Verdict {
     let mut script = Script::decode(octets);
-    script.scenario.role = Role::Nat;
-    let translates = script.scenario.rules.iter().any(|rule| {
+    translate(&mut script.scenario);
+    play(script)
+}
+
+/// Makes the stack of `scenario` a tracking router.
+pub(super) const fn track(scenario: &mut Scenario) {
+    scenario.role = Role::Conntrack;
+}
+
+/// Makes the stack of `scenario` a translating router.
+pub(super) fn translate(scenario: &mut Scenario) {
+    scenario.role = Role::Nat;
+    let translates = scenario.rules.iter().any(|rule| {
         matches!(
             rule.action,
             RuleAction::Snat(_) | RuleAction::Dnat(_) | RuleAction::Masquerade(_) | RuleAction::Redirect(_)
         )
     });
     if !translates {
-        let outgoing = script.scenario.interfaces.get(1).map(|interface| interface.name.clone());
-        script.scenario.rules.push(masquerade(outgoing));
+        let outgoing = scenario.interfaces.get(1).map(|interface| interface.name.clone());
+        scenario.rules.push(masquerade(outgoing));
     }
-    play(script)
 }
 
 fn masquerade(outgoing: Option<String>) -> Rule {
@@ -126,6 +136,7 @@ struct Judge<'s> {
     caps: Caps,
     marks: bool,
     restoration: Option<Restoration>,
+    made: MadeHeaders,
     before: Counters,
     between: Between,
     steps: usize,
@@ -145,6 +156,7 @@ impl<'s> Judge<'s> {
             caps: Caps::of(scenario),
             marks,
             restoration,
+            made: MadeHeaders::default(),
             before: Counters::default(),
             between: Between::default(),
             steps: 0,
@@ -161,6 +173,7 @@ impl<'s> Judge<'s> {
     ) -> Result<(), Objection> {
         self.at = step.at;
         let clock = Clock { monotonic: step.at, midnight_ms: midnight(step.at) };
+        let refused = refused(dut);
         let before = meter::read();
         if dut.step(step, clock, observation).is_err() {
             // Not known to the stack, such as an option of a socket; nothing happened.
@@ -168,17 +181,23 @@ impl<'s> Judge<'s> {
         }
         let after = meter::read();
         meter::count_step();
-        let (stimulus, input) = match &step.action {
-            Action::Inject { interface, frame } => {
-                let is_forwarded = dut.outcome() == Some(Outcome::Forwarded);
-                (Some(Stimulus { interface: *interface, frame, is_forwarded }), frame.len())
+        let stimulus = stimulus(dut, &step.action);
+        let cause = match (stimulus, &step.action) {
+            (Some(stimulus), _) => Cause::Frame(stimulus),
+            (None, Action::Socket { action, .. }) => {
+                if let SocketAction::Send { data, .. } = action {
+                    self.made.note(data);
+                }
+                Cause::Socket(&self.made)
             }
-            _ => (None, 0),
+            (None, _) => Cause::Time,
         };
-        emission::judge(self.scenario, stimulus, observation)?;
+        emission::judge(self.scenario, cause, observation)?;
         if let Some(stimulus) = stimulus {
             self.judge_datagram(dut, stimulus, observation)?;
+            self.judge_translation(dut, stimulus, observation, refused)?;
         }
+        let input = stimulus.map_or(0, |stimulus| stimulus.frame.len());
         if self.marks {
             residue::judge(&MARK, observation)?;
         }
@@ -204,30 +223,62 @@ impl<'s> Judge<'s> {
         stimulus: Stimulus<'_>,
         observation: &Observation,
     ) -> Result<(), Objection> {
-        let (Some(outcome), Some(datagram)) = (dut.outcome(), self.datagram_of(stimulus)) else {
+        let (Some(outcome), Some(datagram)) =
+            (dut.outcome(), datagram_of(self.scenario, stimulus.interface, stimulus.frame))
+        else {
             return Ok(());
         };
         fate::judge(self.scenario, datagram, outcome, observation)?;
         blame::judge(self.scenario, datagram, observation)?;
         let is_for_us = !observation.drops.iter().any(|drop| drop.reason == "OTHERHOST");
         self.between.received += u64::from(is_for_us);
-        if let (Some(restoration), Outcome::Forwarded, [frame]) =
-            (&mut self.restoration, outcome, &observation.frames[..])
-        {
-            let is_ip = self.scenario.interfaces[frame.interface].link == LinkKind::Ip;
-            let after = if is_ip { Some(&frame.octets[..]) } else { frame.octets.get(14..) };
-            let mut events = observation.conntrack_events.iter();
-            let is_first = events.any(|event| event.kind == ConntrackEventKind::New);
-            restoration.judge(datagram, after.unwrap_or_default(), is_first)?;
-        }
         Ok(())
     }
 
-    fn datagram_of<'f>(&self, stimulus: Stimulus<'f>) -> Option<&'f [u8]> {
-        match self.scenario.interfaces.get(stimulus.interface)?.link {
-            LinkKind::Ip => Some(stimulus.frame),
-            LinkKind::Ethernet => stimulus.frame.get(14..),
-        }
+    /// Holds a datagram that was sent on against what was translated before; `refused` is what tracking had made
+    /// nothing of until then.
+    fn judge_translation(
+        &mut self,
+        dut: &mut ReferenceDut,
+        stimulus: Stimulus<'_>,
+        observation: &Observation,
+        refused: u64,
+    ) -> Result<(), Objection> {
+        let (Some(restoration), true, [frame]) =
+            (&mut self.restoration, stimulus.is_forwarded, &observation.frames[..])
+        else {
+            return Ok(());
+        };
+        let (Some(before), Some(after)) = (
+            datagram_of(self.scenario, stimulus.interface, stimulus.frame),
+            datagram_of(self.scenario, frame.interface, &frame.octets),
+        ) else {
+            return Ok(());
+        };
+        let has_rule = |is_wanted: fn(&RuleAction) -> bool| {
+            self.scenario.rules.iter().any(|rule| is_wanted(&rule.action))
+        };
+        let is_left_alone = before.get(12..after.len()) == after.get(12..);
+        let begins = observation.conntrack_events.iter().any(|event| event.kind == ConntrackEventKind::New);
+        let part = if begins {
+            Part::Begins
+        } else if is_left_alone
+            && (refused != self::refused(dut) || has_rule(|action| matches!(action, RuleAction::Notrack)))
+        {
+            Part::Nothing
+        } else if self
+            .scenario
+            .sysctl
+            .get("net.netfilter.nf_conntrack_events")
+            .is_some_and(|value| value == "0")
+        {
+            Part::Unsaid
+        } else {
+            Part::Belongs
+        };
+        // A tuple may stand in the table once for each zone, and what is seen of a datagram does not tell its zone.
+        let has_zones = has_rule(|action| matches!(action, RuleAction::Zone(_)));
+        restoration.judge(before, after, part, || dut.conntrack().ok().filter(|_| !has_zones))
     }
 
     /// Looks at what does not have to be looked at after each step.
@@ -253,6 +304,31 @@ impl<'s> Judge<'s> {
 
 fn connections(dut: &mut ReferenceDut) -> Result<(), Objection> {
     dut.conntrack().map_or(Ok(()), |entries| tracking::judge(&entries))
+}
+
+/// The frame that `action` handed in, if it was that, and how it went.
+fn stimulus<'a>(dut: &ReferenceDut, action: &'a Action) -> Option<Stimulus<'a>> {
+    match action {
+        Action::Inject { interface, frame } => {
+            let is_forwarded = dut.outcome() == Some(Outcome::Forwarded);
+            Some(Stimulus { interface: *interface, frame, is_forwarded })
+        }
+        _ => None,
+    }
+}
+
+/// The datagram in a frame of interface `interface`.
+fn datagram_of<'f>(scenario: &Scenario, interface: usize, frame: &'f [u8]) -> Option<&'f [u8]> {
+    match scenario.interfaces.get(interface)?.link {
+        LinkKind::Ip => Some(frame),
+        LinkKind::Ethernet => frame.get(14..),
+    }
+}
+
+/// How many datagrams connection tracking made nothing of until now.
+fn refused(dut: &ReferenceDut) -> u64 {
+    let refused = [Counter::ConntrackInvalid, Counter::ConntrackIcmpError];
+    dut.stack().map_or(0, |stack| refused.iter().map(|counter| stack.counters().value(*counter)).sum())
 }
 
 /// Milliseconds since a midnight at which every script begins.

@@ -1,9 +1,11 @@
 //! What any stack may emit in one step: bounded, on links that exist, fitting them, well formed, and not forbidden.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::{Objection, answer, frame, hold};
-use crate::model::{EmittedFrame, Interface, LinkKind, Observation, Scenario};
+use crate::model::scenario::Hook;
+use crate::model::{EmittedFrame, Interface, LinkKind, Observation, Role, RuleAction, Scenario};
 
 /// The most frames that one injected frame can cause: a datagram of 65 535 octets cut into fragments of 8, and two
 /// ICMP messages.
@@ -24,17 +26,49 @@ pub struct Stimulus<'a> {
     pub is_forwarded: bool,
 }
 
-/// Judges everything that came out of a step; `stimulus` is what went in, if a frame did.
+/// What a step was, as far as it matters for what may come out.
+#[derive(Clone, Copy, Debug)]
+pub enum Cause<'a> {
+    /// A frame was handed to the stack.
+    Frame(Stimulus<'a>),
+    /// Something was done with a local socket; these headers were made by applications until now, the step included.
+    Socket(&'a MadeHeaders),
+    /// Time passed.
+    Time,
+}
+
+/// Headers that applications may have made themselves (`IP_HDRINCL`) and that no stack would make: first octet and TTL
+/// of what sockets were given to send. All are remembered, for a fragment may complete what was sent long before.
+#[derive(Clone, Debug, Default)]
+pub struct MadeHeaders(BTreeSet<(u8, u8)>);
+
+impl MadeHeaders {
+    /// Remembers what a socket was given to send.
+    pub fn note(&mut self, data: &[u8]) {
+        if let Some([first, _, _, _, _, _, _, _, ttl, ..]) = data.first_chunk::<20>()
+            && (first >> 4 != 4 || *ttl == 0)
+        {
+            self.0.insert((*first, *ttl));
+        }
+    }
+
+    fn holds(&self, datagram: &[u8]) -> bool {
+        datagram.len() >= 20 && self.0.contains(&(datagram[0], datagram[8]))
+    }
+}
+
+/// Judges everything that came out of a step.
 ///
 /// # Errors
 /// The first frame that must not be, and why.
-pub fn judge(
-    scenario: &Scenario,
-    stimulus: Option<Stimulus<'_>>,
-    observation: &Observation,
-) -> Result<(), Objection> {
+pub fn judge(scenario: &Scenario, cause: Cause<'_>, observation: &Observation) -> Result<(), Objection> {
     let count = observation.frames.len();
     hold("RFC 1812 §5.3.1", "an answer has a bound", count <= MOST_FRAMES, || format!("{count} frames"))?;
+    let (stimulus, made) = match cause {
+        Cause::Frame(stimulus) => (Some(stimulus), None),
+        Cause::Socket(made) => (None, Some(made)),
+        Cause::Time => (None, None),
+    };
     let was_sent_on = stimulus.is_some_and(|stimulus| stimulus.is_forwarded);
     let cause = stimulus.and_then(|stimulus| datagram_of(scenario, stimulus.interface, stimulus.frame));
     for emitted in &observation.frames {
@@ -49,6 +83,7 @@ pub fn judge(
                 let link_broadcast = link_broadcast && !is_fragment(cause);
                 judge_own(scenario, interface, link_broadcast, datagram)?;
             }
+            _ if made.is_some_and(|made| made.holds(datagram)) => frame::judge_made_elsewhere(datagram)?,
             _ => frame::judge_forwarded(datagram)?,
         }
     }
@@ -90,6 +125,19 @@ fn routes_loopback(scenario: &Scenario) -> bool {
     let everywhere = scenario.sysctl.get("net.ipv4.conf.all.route_localnet");
     let here = scenario.interfaces.iter().filter_map(|interface| interface.sysctl.get("route_localnet"));
     here.chain(everywhere).any(|value| value != "0")
+}
+
+/// Whether a rule gives what comes in for `destination` another one.
+fn is_translated(scenario: &Scenario, destination: &[u8]) -> bool {
+    let Some(destination) = destination.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets)) else {
+        return false;
+    };
+    scenario.role == Role::Nat
+        && scenario.rules.iter().any(|rule| {
+            matches!(rule.action, RuleAction::Dnat(_) | RuleAction::Redirect(_))
+                && rule.hook == Hook::Prerouting
+                && rule.to.is_none_or(|prefix| prefix.contains(destination))
+        })
 }
 
 /// Whether a frame is a link-layer broadcast or multicast, and the datagram in it.
@@ -142,8 +190,16 @@ fn judge_own(
             let quoted = usize::from(datagram[0] & 15) * 4 + 8;
             let quoted = datagram.get(quoted..).unwrap_or_default();
             // Where loopback addresses are routed like others, they are hosts like others.
-            let is_lifted = quoted.get(12) == Some(&127) && routes_loopback(scenario);
-            if is_lifted { Ok(()) } else { answer::judge(quoted, link_broadcast, datagram) }
+            if quoted.get(12) == Some(&127) && routes_loopback(scenario) {
+                return Ok(());
+            }
+            if !quoted.get(16..20).is_some_and(|to| is_translated(scenario, to)) {
+                return answer::judge(quoted, link_broadcast, datagram);
+            }
+            // It was no group any more that was answered for, but the quote shows what it was.
+            let mut translated = quoted.to_vec();
+            translated[16..20].copy_from_slice(octets);
+            answer::judge(&translated, link_broadcast, datagram)
         }
         // What a router passes on of earlier datagrams, reassembled or translated.
         _ => frame::judge_forwarded(datagram),
@@ -156,7 +212,9 @@ mod tests {
 
     use super::*;
     use crate::generate::fragment::piece;
-    use crate::model::scenario_file;
+    use crate::model::scenario::Ports;
+    use crate::model::{Prefix, Rule, scenario_file};
+    use crate::oracle::checksum::naive;
 
     /// A datagram of protocol 253 from 10.0.0.1 with `len` octets and right checksum.
     fn datagram(len: usize) -> Vec<u8> {
@@ -182,8 +240,81 @@ mod tests {
         let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
         let frames = vec![EmittedFrame { interface, octets }];
         let cause = with(|octets| octets.swap(15, 19));
-        let stimulus = Some(Stimulus { interface: 0, frame: &cause, is_forwarded: false });
-        let verdict = judge(&scenario, stimulus, &Observation { frames, ..Observation::default() });
+        let cause = Cause::Frame(Stimulus { interface: 0, frame: &cause, is_forwarded: false });
+        let verdict = judge(&scenario, cause, &Observation { frames, ..Observation::default() });
         assert_eq!(verdict.is_ok(), is_right, "{verdict:?}");
+    }
+
+    /// The error 3/3 about a datagram to 255.255.255.255.
+    fn refusal() -> Vec<u8> {
+        let quoted = with(|octets| octets[16..20].fill(255));
+        let mut octets = datagram(20 + 8 + quoted.len());
+        (octets[9], octets[19]) = (1, 9);
+        octets[20..28].copy_from_slice(&[3, 3, 0, 0, 0, 0, 0, 0]);
+        octets[28..].copy_from_slice(&quoted);
+        for (sum, part) in [(10, 0..20), (22, 20..octets.len())] {
+            octets[sum..sum + 2].fill(0);
+            let value = naive(&octets[part]);
+            octets[sum..sum + 2].copy_from_slice(&value.to_be_bytes());
+        }
+        octets
+    }
+
+    #[rstest]
+    #[case::no_rule(None, false)]
+    #[case::everything(Some((RuleAction::Redirect(Ports::default()), Hook::Prerouting, None)), true)]
+    #[case::another(Some((RuleAction::Redirect(Ports::default()), Hook::Prerouting, Some([10, 0, 0, 1]))), false)]
+    #[case::on_the_way_out(Some((RuleAction::Redirect(Ports::default()), Hook::Output, None)), false)]
+    #[case::the_source(Some((RuleAction::Masquerade(Ports::default()), Hook::Postrouting, None)), false)]
+    fn a_group_that_is_translated_may_be_refused(
+        #[case] rule: Option<(RuleAction, Hook, Option<[u8; 4]>)>,
+        #[case] may_be: bool,
+    ) {
+        let mut scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
+        scenario.role = Role::Nat;
+        scenario.rules.extend(rule.map(|(action, hook, to)| Rule {
+            to: to.map(|address| Prefix { address: address.into(), length: 32 }),
+            ..Rule::new(hook, action)
+        }));
+        let frames = vec![EmittedFrame { interface: 0, octets: refusal() }];
+        let frame = with(|octets| octets[16..20].fill(255));
+        let cause = Cause::Frame(Stimulus { interface: 0, frame: &frame, is_forwarded: false });
+        let verdict = judge(&scenario, cause, &Observation { frames, ..Observation::default() });
+        assert_eq!(verdict.is_ok(), may_be, "{verdict:?}");
+    }
+
+    /// `datagram(100)` with another first octet and TTL, and the header checksum that goes with them.
+    fn headed(first: u8, ttl: u8) -> Vec<u8> {
+        let mut octets = datagram(100);
+        (octets[0], octets[8]) = (first, ttl);
+        octets[10..12].fill(0);
+        let header = usize::from(first & 15) * 4;
+        let sum = naive(&octets[..header]);
+        octets[10..12].copy_from_slice(&sum.to_be_bytes());
+        octets
+    }
+
+    #[rstest]
+    #[case::version(headed(0x75, 64), true)]
+    #[case::version_with_options(headed(0x7a, 64), true)]
+    #[case::no_time_to_live(headed(0x45, 0), true)]
+    #[case::nothing_odd(headed(0x45, 64), true)]
+    #[case::total_length(with(|octets| (octets[0], octets[3]) = (0x75, 99)), false)]
+    #[case::checksum(with(|octets| octets[0] = 0x75), false)]
+    fn version_and_ttl_are_those_of_who_made_the_header(#[case] octets: Vec<u8>, #[case] is_right: bool) {
+        let scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
+        let observation = Observation {
+            frames: vec![EmittedFrame { interface: 0, octets: octets.clone() }],
+            ..Observation::default()
+        };
+        let mut made = MadeHeaders::default();
+        made.note(&octets);
+        let verdict = judge(&scenario, Cause::Socket(&made), &observation);
+        assert_eq!(verdict.is_ok(), is_right, "{verdict:?}");
+        // Nobody but the application may send it.
+        let is_plain = octets == datagram(100);
+        let verdict = judge(&scenario, Cause::Socket(&MadeHeaders::default()), &observation);
+        assert_eq!(verdict.is_ok(), is_plain, "{verdict:?}");
+        assert_eq!(judge(&scenario, Cause::Time, &observation).is_ok(), is_plain);
     }
 }

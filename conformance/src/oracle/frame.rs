@@ -36,24 +36,42 @@ pub fn judge_forwarded(datagram: &[u8]) -> Result<(), Objection> {
     judge_header(datagram).map(drop)
 }
 
+/// Judges a datagram whose header an application made (`IP_HDRINCL`): lengths and checksum are filled in by the stack,
+/// version and TTL are the application's.
+///
+/// # Errors
+/// The first thing that is wrong with what was filled in.
+pub fn judge_made_elsewhere(datagram: &[u8]) -> Result<(), Objection> {
+    judge_lengths(datagram).map(drop)
+}
+
 fn judge_header(datagram: &[u8]) -> Result<usize, Objection> {
+    let header = judge_lengths(datagram)?;
+    let version = datagram[0] >> 4;
+    if version != 4 {
+        return Err(Objection::new("RFC 791 §3.1", format!("version {version}")));
+    }
+    if datagram[8] == 0 {
+        return Err(Objection::new("RFC 1122 §3.2.1.7", "TTL is 0"));
+    }
+    Ok(header)
+}
+
+fn judge_lengths(datagram: &[u8]) -> Result<usize, Objection> {
     let objection = |what: String| Err(Objection::new("RFC 791 §3.1", what));
     if datagram.len() < 20 {
         return objection(format!("a datagram of {} octets has no whole header", datagram.len()));
     }
-    let (version, header) = (datagram[0] >> 4, usize::from(datagram[0] & 15) * 4);
+    let header = usize::from(datagram[0] & 15) * 4;
     let total = usize::from(u16::from_be_bytes([datagram[2], datagram[3]]));
-    if version != 4 || header < 20 || header > datagram.len() {
-        return objection(format!("version {version}, header length {header} of {} octets", datagram.len()));
+    if header < 20 || header > datagram.len() {
+        return objection(format!("header length {header} of {} octets", datagram.len()));
     }
     if total != datagram.len() {
         return objection(format!("total length says {total}, the datagram has {}", datagram.len()));
     }
     if !checksum::is_intact(&datagram[..header]) {
         return objection("the header checksum is wrong".to_owned());
-    }
-    if datagram[8] == 0 {
-        return Err(Objection::new("RFC 1122 §3.2.1.7", "TTL is 0"));
     }
     Ok(header)
 }

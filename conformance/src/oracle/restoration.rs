@@ -2,8 +2,11 @@
 //! the sender had sent, and an answer with the addresses that it had used.
 
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 
 use super::{Objection, checksum, frame, same};
+use crate::model::ConntrackEntry;
+use crate::model::observation::TrackedTuple;
 
 /// The clauses: of quotes, and of answers.
 const QUOTE: &str = "RFC 5508 §4.2";
@@ -11,6 +14,20 @@ const ANSWER: &str = "RFC 4787 §4.1";
 
 /// Datagrams that are remembered.
 const MEMORY: usize = 32;
+
+/// What connection tracking made of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A connection begins with it, so that it answers nothing.
+    Begins,
+    /// It belongs to a connection.
+    Belongs,
+    /// It belongs to a connection, or begins one: nothing tells of beginnings.
+    Unsaid,
+    /// It is part of no connection: what it would belong to is over, or does not allow it, such as a TCP segment outside
+    /// of the window.
+    Nothing,
+}
 
 /// A datagram that went through: how it went in, one hop on, and how it came out.
 #[derive(Clone, Debug)]
@@ -29,6 +46,61 @@ impl Passage {
             && after[20..22] == datagram[22..24]
             && after[22..24] == datagram[20..22]
     }
+
+    /// Whether `after`, an error about what this became, is about what this was.
+    fn is_restored_in(&self, after: &[u8]) -> Result<(), Objection> {
+        same(QUOTE, "an error reaches who sent what it quotes", &after[16..20], &self.before[12..16])?;
+        let restored = &after[28..];
+        let mut expected = self.before[..restored.len().min(self.before.len())].to_vec();
+        if self.after[4..6] != self.before[4..6] {
+            // A translator that renews identifications (RFC 6864 §5.3.1) keeps no memory of single datagrams.
+            expected[4..6].copy_from_slice(&restored[4..6]);
+            expected[10..12].copy_from_slice(&restored[10..12]);
+        }
+        same(QUOTE, "the quote is what was sent", restored, &expected)
+    }
+
+    /// Whether `after`, an answer to what this became, answers what this was.
+    fn has_answer(&self, after: &[u8]) -> Result<(), Objection> {
+        same(ANSWER, "an answer reaches who asked", &after[16..20], &self.before[12..16])?;
+        same(ANSWER, "an answer reaches the port that asked", &after[22..24], &self.before[20..22])?;
+        same(ANSWER, "an answer comes from who was asked", &after[12..16], &self.before[16..20])
+    }
+
+    /// Whether a connection in `table` still is what this one was translated by; `None` if that cannot be told.
+    fn is_in_force(&self, table: Option<&[ConntrackEntry]>) -> Option<bool> {
+        let protocol = self.after[9];
+        let (inside, outside) = (tuple(&self.before)?, answering(protocol, tuple(&self.after)?));
+        let is_one = |one, other| (one, other) == (inside, outside) || (other, one) == (inside, outside);
+        Some(table?.iter().any(|entry| entry.protocol == protocol && is_one(entry.original, entry.reply)))
+    }
+}
+
+/// What connection tracking knows `datagram` by; `None` if that is not known here.
+fn tuple(datagram: &[u8]) -> Option<TrackedTuple> {
+    let address = |at: usize| {
+        Ipv4Addr::from_octets([datagram[at], datagram[at + 1], datagram[at + 2], datagram[at + 3]])
+    };
+    let word = |at: usize| u16::from_be_bytes([datagram[at], datagram[at + 1]]);
+    let (source_id, destination_id) = match datagram[9] {
+        1 => (word(24), word(20)),
+        6 | 17 | 136 => (word(20), word(22)),
+        _ => return None,
+    };
+    Some(TrackedTuple { source: address(12), destination: address(16), source_id, destination_id })
+}
+
+/// What an answer to `tuple` is known by. ICMP has pairs of types that ask and answer, each beside the other.
+fn answering(protocol: u8, tuple: TrackedTuple) -> TrackedTuple {
+    let TrackedTuple { source, destination, source_id, destination_id } = tuple;
+    let (source_id, destination_id) = match (protocol, destination_id >> 8) {
+        (1, 0 | 8) => (source_id, destination_id ^ 0x0800),
+        (1, 13 | 15 | 17) => (source_id, destination_id + 0x0100),
+        (1, 14 | 16 | 18) => (source_id, destination_id - 0x0100),
+        (1, _) => (source_id, destination_id),
+        _ => (destination_id, source_id),
+    };
+    TrackedTuple { source: destination, destination: source, source_id, destination_id }
 }
 
 /// What went through a router lately, against which errors and answers are held.
@@ -38,65 +110,80 @@ pub struct Restoration {
 }
 
 impl Restoration {
-    /// Judges a datagram that was forwarded whole: `before` as it came in, `after` as it left. `is_first` says that a
-    /// connection began with it, so that it answers nothing.
+    /// Judges a datagram that was forwarded whole: `before` as it came in, `after` as it left. `part` is what tracking
+    /// made of it; `table` tells the connections that there are now, if that can be told, where the judgment hangs on
+    /// them.
     ///
     /// # Errors
     /// If what it quotes or answers was not restored.
-    pub fn judge(&mut self, before: &[u8], after: &[u8], is_first: bool) -> Result<(), Objection> {
+    pub fn judge(
+        &mut self,
+        before: &[u8],
+        after: &[u8],
+        part: Part,
+        table: impl FnMut() -> Option<Vec<ConntrackEntry>>,
+    ) -> Result<(), Objection> {
         let before = before.get(..total_length(before)).unwrap_or(before);
         if before.len() < 28 || after.len() < 28 || before[0] != 0x45 || after[0] != 0x45 {
             // Options are the router's to change.
             return Ok(());
         }
-        if frame::judge(before).is_ok() {
+        if frame::judge(before).is_ok() && !is_empty_query(after) {
             // What came in whole goes out whole, whatever was rewritten. RFC 3022 §4.2.
             frame::judge(after)?;
         }
-        if is_first {
+        if part == Part::Begins {
             // What it would answer is over, or it would not have begun anything.
             self.passages.retain(|passage| !passage.is_answered_by(before));
         }
-        let verdict =
-            self.quote_is_restored(before, after).and_then(|()| self.answer_is_restored(before, after));
+        let verdict = self.restores(before, after, part, table);
         self.remember(before, after);
         verdict
     }
 
-    fn quote_is_restored(&self, before: &[u8], after: &[u8]) -> Result<(), Objection> {
+    fn restores(
+        &self,
+        before: &[u8],
+        after: &[u8],
+        part: Part,
+        mut table: impl FnMut() -> Option<Vec<ConntrackEntry>>,
+    ) -> Result<(), Objection> {
+        // A mapping that is over restores nothing, and its outside may be that of another one by now.
+        let mut has_to = |passage: &Passage| match part {
+            Part::Begins | Part::Belongs => passage.is_in_force(table().as_deref()) != Some(false),
+            Part::Unsaid | Part::Nothing => passage.is_in_force(table().as_deref()) == Some(true),
+        };
+        if let Some(passage) = self.quoted_by(before) {
+            passage.is_restored_in(after).or_else(|why| if has_to(passage) { Err(why) } else { Ok(()) })?;
+        }
+        match self.answered_by(before) {
+            Some(passage) if part != Part::Nothing => {
+                passage.has_answer(after).or_else(|why| if has_to(passage) { Err(why) } else { Ok(()) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The passage whose result `before` quotes to who seemed to have sent it, if `before` is such an error.
+    fn quoted_by(&self, before: &[u8]) -> Option<&Passage> {
         let is_error = before[9] == 1 && matches!(before[20], 3 | 4 | 5 | 11 | 12);
         let quoted = &before[28..];
         if !is_error || quoted.len() < 28 || !checksum::is_intact(&before[20..]) {
-            return Ok(());
+            return None;
         }
+        // One that goes to somebody else than who seems to have sent what it quotes belongs to nothing.
         if quoted[12..16] != before[16..20] {
-            // It goes to somebody else than who seems to have sent what it quotes, and belongs to nothing.
-            return Ok(());
+            return None;
         }
-        let Some(passage) = self.passages.iter().find(|passage| passage.after.starts_with(quoted)) else {
-            return Ok(());
-        };
-        same(QUOTE, "an error reaches who sent what it quotes", &after[16..20], &passage.before[12..16])?;
-        let restored = &after[28..];
-        let mut expected = passage.before[..restored.len().min(passage.before.len())].to_vec();
-        if passage.after[4..6] != passage.before[4..6] {
-            // A translator that renews identifications (RFC 6864 §5.3.1) keeps no memory of single datagrams.
-            expected[4..6].copy_from_slice(&restored[4..6]);
-            expected[10..12].copy_from_slice(&restored[10..12]);
-        }
-        same(QUOTE, "the quote is what was sent", restored, &expected)
+        self.passages.iter().find(|passage| passage.after.starts_with(quoted))
     }
 
-    fn answer_is_restored(&self, before: &[u8], after: &[u8]) -> Result<(), Objection> {
+    /// The passage that `before` answers.
+    fn answered_by(&self, before: &[u8]) -> Option<&Passage> {
         if !matches!(before[9], 6 | 17) || is_fragment(before) {
-            return Ok(());
+            return None;
         }
-        let Some(passage) = self.passages.iter().find(|passage| passage.is_answered_by(before)) else {
-            return Ok(());
-        };
-        same(ANSWER, "an answer reaches who asked", &after[16..20], &passage.before[12..16])?;
-        same(ANSWER, "an answer reaches the port that asked", &after[22..24], &passage.before[20..22])?;
-        same(ANSWER, "an answer comes from who was asked", &after[12..16], &passage.before[16..20])
+        self.passages.iter().find(|passage| passage.is_answered_by(before))
     }
 
     /// Remembers a passage: `before` is kept as it is one hop on, for so it was quoted.
@@ -113,6 +200,12 @@ impl Restoration {
         self.passages.push_front(Passage { before: hopped, after: after.to_vec() });
         self.passages.truncate(MEMORY);
     }
+}
+
+/// Whether `datagram` is an ICMP message of nothing but zeros, the checksum too. To update a checksum never gives 0xffff
+/// (RFC 1624 §3), which is the right one for nothing but zeros: an echo reply under identifier and sequence number 0.
+fn is_empty_query(datagram: &[u8]) -> bool {
+    datagram[9] == 1 && datagram[20..].iter().all(|octet| *octet == 0)
 }
 
 fn is_fragment(datagram: &[u8]) -> bool {
@@ -147,12 +240,39 @@ mod tests {
         datagram(from, to, 1, &message)
     }
 
+    /// Judges a passage where nobody knows the table.
+    fn pass(restoration: &mut Restoration, before: &[u8], after: &[u8], part: Part) -> Result<(), Objection> {
+        restoration.judge(before, after, part, || None)
+    }
+
+    /// The connection of `known`, seen from the side that answers if it is `turned`.
+    fn connection(turned: bool) -> ConntrackEntry {
+        let tuple = |source: [u8; 4], destination: [u8; 4], source_id, destination_id| TrackedTuple {
+            source: source.into(),
+            destination: destination.into(),
+            source_id,
+            destination_id,
+        };
+        let (one, other) = (tuple(CLIENT, SERVER, 0x1000, 53), tuple(SERVER, PUBLIC, 53, 0x2000));
+        let (original, reply) = if turned { (other, one) } else { (one, other) };
+        ConntrackEntry {
+            protocol: 17,
+            original,
+            reply,
+            timeout_s: Some(30),
+            status: 0,
+            tcp_state: None,
+            zone: 0,
+            accounting: None,
+        }
+    }
+
     /// A translated request is known.
     fn known() -> (Restoration, Vec<u8>, Vec<u8>) {
         let before = datagram(CLIENT, SERVER, 17, &[0x10, 0, 0, 53, 0, 8, 0, 0]);
         let after = datagram(PUBLIC, SERVER, 17, &[0x20, 0, 0, 53, 0, 8, 0, 0]);
         let mut restoration = Restoration::default();
-        restoration.judge(&before, &after, true).unwrap();
+        pass(&mut restoration, &before, &after, Part::Begins).unwrap();
         (restoration, before, after)
     }
 
@@ -160,9 +280,9 @@ mod tests {
     fn a_restored_quote_passes_and_another_does_not() {
         let (mut restoration, before, after) = known();
         let came = error(SERVER, PUBLIC, &after);
-        assert_eq!(restoration.judge(&came, &error(SERVER, CLIENT, &before), false), Ok(()));
-        assert!(restoration.judge(&came, &error(SERVER, CLIENT, &after), false).is_err());
-        assert!(restoration.judge(&came, &error(SERVER, PUBLIC, &before), false).is_err());
+        assert_eq!(pass(&mut restoration, &came, &error(SERVER, CLIENT, &before), Part::Belongs), Ok(()));
+        assert!(pass(&mut restoration, &came, &error(SERVER, CLIENT, &after), Part::Belongs).is_err());
+        assert!(pass(&mut restoration, &came, &error(SERVER, PUBLIC, &before), Part::Belongs).is_err());
     }
 
     #[test]
@@ -176,14 +296,19 @@ mod tests {
             octets[10..12].copy_from_slice(&sum.to_be_bytes());
             octets
         };
-        restoration.judge(&before, &renewed(&after), true).unwrap();
+        pass(&mut restoration, &before, &renewed(&after), Part::Begins).unwrap();
         let came = error(SERVER, PUBLIC, &renewed(&after));
-        assert_eq!(restoration.judge(&came, &error(SERVER, CLIENT, &renewed(&before)), false), Ok(()));
+        assert_eq!(
+            pass(&mut restoration, &came, &error(SERVER, CLIENT, &renewed(&before)), Part::Belongs),
+            Ok(())
+        );
         let foreign = renewed(&datagram(CLIENT, SERVER, 17, &[0x11, 0, 0, 53, 0, 8, 0, 0]));
-        assert!(restoration.judge(&came, &error(SERVER, CLIENT, &foreign), false).is_err());
+        assert!(pass(&mut restoration, &came, &error(SERVER, CLIENT, &foreign), Part::Belongs).is_err());
         // Where it was left alone it has to be what was sent.
         let came = error(SERVER, PUBLIC, &after);
-        assert!(restoration.judge(&came, &error(SERVER, CLIENT, &renewed(&before)), false).is_err());
+        assert!(
+            pass(&mut restoration, &came, &error(SERVER, CLIENT, &renewed(&before)), Part::Belongs).is_err()
+        );
     }
 
     #[test]
@@ -192,8 +317,8 @@ mod tests {
         let came = datagram(SERVER, PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
         let right = datagram(SERVER, CLIENT, 17, &[0, 53, 0x10, 0, 0, 8, 0, 0]);
         let wrong = datagram(SERVER, CLIENT, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
-        assert_eq!(restoration.judge(&came, &right, false), Ok(()));
-        assert!(restoration.judge(&came, &wrong, false).is_err());
+        assert_eq!(pass(&mut restoration, &came, &right, Part::Belongs), Ok(()));
+        assert!(pass(&mut restoration, &came, &wrong, Part::Belongs).is_err());
     }
 
     #[test]
@@ -201,16 +326,74 @@ mod tests {
         let (mut restoration, ..) = known();
         let came = datagram(SERVER, PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
         let elsewhere = datagram([9, 9, 9, 9], PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
-        assert!(restoration.clone().judge(&came, &elsewhere, false).is_err());
-        assert_eq!(restoration.judge(&came, &elsewhere, true), Ok(()));
-        assert_eq!(restoration.judge(&came, &elsewhere, false), Ok(()));
+        assert!(pass(&mut restoration.clone(), &came, &elsewhere, Part::Belongs).is_err());
+        assert_eq!(pass(&mut restoration, &came, &elsewhere, Part::Begins), Ok(()));
+        assert_eq!(pass(&mut restoration, &came, &elsewhere, Part::Belongs), Ok(()));
+    }
+
+    /// Whether what was not translated is objected to: an error that quotes what is known, and an answer to it.
+    fn untranslated(part: Part, table: Option<&[ConntrackEntry]>) -> [bool; 2] {
+        let (restoration, _, after) = known();
+        let error = error(SERVER, PUBLIC, &after);
+        let answer = datagram(SERVER, PUBLIC, 17, &[0, 53, 0x20, 0, 0, 8, 0, 0]);
+        [error, answer]
+            .map(|came| restoration.clone().judge(&came, &came, part, || table.map(<[_]>::to_vec)).is_err())
+    }
+
+    #[test]
+    fn what_is_part_of_nothing_is_left_alone_once_the_connection_is_over() {
+        let (held, turned) = (vec![connection(false)], vec![connection(true)]);
+        let elsewhere = vec![ConntrackEntry { protocol: 6, ..connection(false) }];
+        // A segment outside of the window answers nothing while its connection is there; an error has no window.
+        assert_eq!(untranslated(Part::Nothing, Some(&held)), [true, false]);
+        assert_eq!(untranslated(Part::Nothing, Some(&turned)), [true, false]);
+        assert_eq!(untranslated(Part::Nothing, Some(&elsewhere)), [false, false]);
+        assert_eq!(untranslated(Part::Nothing, Some(&[])), [false, false]);
+        assert_eq!(untranslated(Part::Nothing, None), [false, false]);
+    }
+
+    #[test]
+    fn what_belongs_to_a_connection_is_restored_unless_its_mapping_is_another_one_now() {
+        assert_eq!(untranslated(Part::Belongs, Some(&[connection(false)])), [true, true]);
+        assert_eq!(untranslated(Part::Belongs, None), [true, true]);
+        assert_eq!(untranslated(Part::Belongs, Some(&[])), [false, false]);
+        assert_eq!(untranslated(Part::Unsaid, Some(&[connection(false)])), [true, true]);
+        assert_eq!(untranslated(Part::Unsaid, Some(&[])), [false, false]);
+        assert_eq!(untranslated(Part::Unsaid, None), [false, false]);
+    }
+
+    #[test]
+    fn queries_are_known_by_their_identifier() {
+        let request = |source, id| datagram(source, SERVER, 1, &[8, 0, 0, 0, 0, id, 0, 1]);
+        let passage = Passage { before: request(CLIENT, 7), after: request(PUBLIC, 9) };
+        let mut entry = ConntrackEntry { protocol: 1, ..connection(false) };
+        (entry.original.source_id, entry.original.destination_id) = (7, 0x0800);
+        (entry.reply.source_id, entry.reply.destination_id) = (9, 0);
+        assert_eq!(passage.is_in_force(Some(&[entry.clone()])), Some(true));
+        entry.reply.source_id = 7;
+        assert_eq!(passage.is_in_force(Some(&[entry])), Some(false));
+        let other = Passage {
+            before: datagram(CLIENT, SERVER, 47, &[0; 8]),
+            after: datagram(PUBLIC, SERVER, 47, &[0; 8]),
+        };
+        assert_eq!(other.is_in_force(Some(&[])), None);
+    }
+
+    #[test]
+    fn only_a_message_of_zeros_may_lose_its_checksum() {
+        let reply = |to, sum, id| datagram(SERVER, to, 1, &[0, 0, sum, sum, id, id, 0, 0]);
+        let judge =
+            |before: &[u8], after: &[u8]| pass(&mut Restoration::default(), before, after, Part::Begins);
+        assert_eq!(judge(&reply(PUBLIC, 0xff, 0), &reply(CLIENT, 0, 0)), Ok(()));
+        assert!(judge(&reply(PUBLIC, 0xff, 0), &reply(CLIENT, 0, 1)).is_err());
+        assert!(judge(&reply(PUBLIC, 0xff, 0), &reply(CLIENT, 0xee, 0)).is_err());
     }
 
     #[test]
     fn an_error_that_goes_the_way_of_what_it_quotes_belongs_to_nothing() {
         let (mut restoration, _, after) = known();
         let onward = error(PUBLIC, SERVER, &after);
-        assert_eq!(restoration.judge(&onward, &onward, false), Ok(()));
+        assert_eq!(pass(&mut restoration, &onward, &onward, Part::Belongs), Ok(()));
     }
 
     #[test]
@@ -220,6 +403,6 @@ mod tests {
         let is_right = frame::judge(&before).is_ok();
         let wrong = datagram(PUBLIC, SERVER, 17, &segment);
         assert!(is_right, "{before:02x?}");
-        assert!(Restoration::default().judge(&before, &wrong, true).is_err());
+        assert!(pass(&mut Restoration::default(), &before, &wrong, Part::Begins).is_err());
     }
 }
