@@ -2,9 +2,9 @@
 //!
 //! `fuzz_seeds seeds CORPUS OUT` writes into `OUT/<target>/` what the captures and traces below `CORPUS` and a few
 //! seeded runs give each target to begin with; `ci/fuzz-seeds` minimizes that into `corpus/<target>/`.
-//! `fuzz_seeds trace INPUT OUT.pcapng` writes the steps that a script comes to as a trace.
+//! `fuzz_seeds trace TARGET INPUT OUT.pcapng` writes the steps that a script comes to in a target as a trace.
 //! `fuzz_seeds live INPUT OUT.pcapng` writes the steps that `linux_differential` makes of an input, for `netassay diff`.
-//! `fuzz_seeds show INPUT` prints a script.
+//! `fuzz_seeds show TARGET INPUT` prints a script as a target plays it.
 //! `fuzz_seeds run TARGET INPUT…` runs one target on inputs and names those that it objects to.
 //! `fuzz_seeds check CORPUS` runs every target on its inputs and names those that it objects to.
 
@@ -39,16 +39,16 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["seeds", corpus, out] => seeds(Path::new(corpus), Path::new(out)),
-        ["trace", input, out] => trace(Path::new(input), Path::new(out)),
+        ["trace", target, input, out] => {
+            script(target, Path::new(input)).and_then(|script| trace(script, Path::new(out)))
+        }
         ["live", input, out] => live(Path::new(input), Path::new(out)),
         ["run", name, ref inputs @ ..] => run(name, inputs),
-        ["show", input] => {
-            std::fs::read(input).map(|octets| println!("{:#?}", Script::decode(&octets))).map_err(Into::into)
-        }
+        ["show", target, input] => script(target, Path::new(input)).map(|script| println!("{script:#?}")),
         ["check", corpus] => check(Path::new(corpus)),
         _ => {
-            Err("usage: fuzz_seeds seeds CORPUS OUT | trace INPUT OUT.pcapng | live INPUT OUT.pcapng | show INPUT \
-                 | run TARGET INPUT… | check CORPUS"
+            Err("usage: fuzz_seeds seeds CORPUS OUT | trace TARGET INPUT OUT.pcapng | live INPUT OUT.pcapng \
+                 | show TARGET INPUT | run TARGET INPUT… | check CORPUS"
                 .into())
         }
     };
@@ -243,9 +243,15 @@ fn live(input: &Path, out: &Path) -> Outcome<()> {
     Ok(write_trace(out, &to_trace(name, scenario, steps))?)
 }
 
-/// Writes the steps that the script in `input` comes to on the reference.
-fn trace(input: &Path, out: &Path) -> Outcome<()> {
-    let mut script = Script::decode(&std::fs::read(input)?);
+/// The script in `input` as the target called `target` plays it.
+fn script(target: &str, input: &Path) -> Outcome<Script> {
+    let target = Target::by_name(target).ok_or_else(|| format!("`{target}` is no target"))?;
+    let script = target.script(&std::fs::read(input)?);
+    Ok(script.ok_or_else(|| format!("{} plays no scripts", target.name))?)
+}
+
+/// Writes the steps that `script` comes to on the reference.
+fn trace(mut script: Script, out: &Path) -> Outcome<()> {
     scenario_file::tidy(&mut script.scenario);
     let mut dut = ReferenceDut::new(script.profile);
     if !script.settle(|scenario| dut.open(scenario).is_ok()) {
