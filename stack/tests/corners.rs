@@ -178,6 +178,20 @@ fn what_makes_later_answers_smaller(#[case] icmp_type: u8, #[case] code: u8, #[c
     assert_eq!(answers(&mut stack, &echo).len(), pieces);
 }
 
+/// Linux: a locked MTU is what its administrator says, whatever messages say.
+#[rstest]
+#[case::locked(true, 1)]
+#[case::open(false, 2)]
+fn messages_about_a_locked_mtu(#[case] mtu_locked: bool, #[case] pieces: usize) {
+    let mut config = config(&[]);
+    (config.routes[0].mtu, config.routes[0].mtu_locked) = (Some(1400), mtu_locked);
+    let mut stack = Stack::new(config, 1).unwrap();
+    let reply = ipv4().source(OWN).destination(FAR).carry(echo_reply().data([7; 1000])).build();
+    answers(&mut stack, &from(GATEWAY).carry(icmp(3, 4).word(800).quote(reply)).build());
+    let echo = from(FAR).carry(echo_request().data([7; 1000])).build();
+    assert_eq!(answers(&mut stack, &echo).len(), pieces);
+}
+
 /// RFC 1122 §3.2.2: no error about what came as a broadcast of the link, also where it was only a piece.
 #[rstest]
 #[case::to_this_host(LinkClass::Host, 1)]

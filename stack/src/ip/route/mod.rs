@@ -311,3 +311,27 @@ fn usable(found: Option<&Entry>) -> Result<&Entry, RouteError> {
         _ => Ok(entry),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::address::Prefix;
+    use crate::config::{Config, Profile};
+
+    /// Linux: an interface without a suitable address lends one of another, but none that is good for one link alone.
+    #[rstest]
+    #[case::everywhere(Scope::Global, [10, 2, 0, 1])]
+    #[case::on_a_link(Scope::Link, [10, 2, 0, 1])]
+    #[case::inside(Scope::Host, [127, 0, 0, 1])]
+    fn source_of_another_interface(#[case] scope: Scope, #[case] expected: [u8; 4]) {
+        let mut config = Config::new(Profile::Linux);
+        config.add_interface("t0", []).unwrap();
+        let addresses = [[10, 1, 0, 1], [10, 2, 0, 1]].map(|address| Prefix::new(address.into(), 24));
+        config.add_interface("t1", addresses).unwrap().addresses[0].scope = Scope::Link;
+        let router = Router::new(&config, 1).unwrap();
+        let source = router.select_source(InterfaceId::configured(0), None, scope);
+        assert_eq!(source.octets(), expected);
+    }
+}

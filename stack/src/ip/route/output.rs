@@ -213,6 +213,8 @@ mod tests {
         let later = now + half_its_life;
         assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 600, &config.sysctls, later));
         assert!(!router.learn_mtu(&route, Ipv4Addr::LOCALHOST, 601, &config.sysctls, later));
+        let locked = Route { mtu_locked: true, ..route };
+        assert!(!router.learn_mtu(&locked, Ipv4Addr::LOCALHOST, 599, &config.sysctls, later));
         // Less than the minimum is the minimum, from then on without DF.
         for (told, is_locked) in [(552, false), (551, true)] {
             assert!(router.learn_mtu(&route, Ipv4Addr::LOCALHOST, told, &config.sysctls, later));
