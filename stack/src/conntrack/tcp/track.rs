@@ -315,8 +315,8 @@ fn life(record: &TcpRecord, kind: Kind, state: TcpState, config: &TcpConfig) -> 
         config.close
     } else if unacknowledged && own > config.unacknowledged {
         config.unacknowledged
-    } else if record.last.window == 0 && own > config.max_retrans_timeout {
-        config.max_retrans_timeout
+    } else if record.last.window == 0 {
+        own.min(config.max_retrans_timeout)
     } else {
         own
     }
