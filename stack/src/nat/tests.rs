@@ -249,6 +249,30 @@ fn a_connection_that_is_over_gives_its_port_away(
     assert_eq!(send(&mut gateway, 40, "S", sequence, 0).is_some(), is_translated);
 }
 
+/// Linux: what is redirected goes to the interface that it came in by, or stays here where it was made here.
+#[rstest]
+#[case::from_a_link(Hook::Prerouting, Some(LAN), T)]
+#[case::from_here(Hook::LocalOut, None, Ipv4Addr::LOCALHOST)]
+fn redirected(#[case] hook: Hook, #[case] incoming: Option<InterfaceId>, #[case] expected: Ipv4Addr) {
+    let action = Action::Translate(Binding::Redirect(Range { ids: Some((8080, 8080)), ..Range::default() }));
+    let config = NetfilterConfig {
+        rules: std::vec![Rule { hook, conditions: Conditions::default(), action }],
+        ..NetfilterConfig::default()
+    };
+    let mut netfilter = Netfilter::new(&config, HashKey::from_seed(1));
+    let octets = ip(A, B, 17, &udp_with(A, B, (5000, 53), b"hello"));
+    let mut packet = Packet { octets, incoming, ..Packet::default() };
+    let mut around = Surroundings {
+        now: Instant::from_micros(1),
+        random: &mut Random::new(1),
+        addresses: &Own,
+        outgoing: None,
+        log: None,
+    };
+    assert_eq!(netfilter.pass(hook, &mut packet, &mut around), HookVerdict::Accept);
+    assert_eq!(packet.octets, ip(A, expected, 17, &udp_with(A, expected, (5000, 8080), b"hello")));
+}
+
 /// Linux: a port inside of the range stays if nobody has it, and if there is no other.
 #[rstest]
 #[case::one_of_two((5000, 5001), [Some(5000), Some(5001), None])]

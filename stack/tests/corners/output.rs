@@ -138,3 +138,17 @@ fn the_error_about_own_fragments_is_related() {
     stack.handle_timeout(Instant::ZERO + Duration::from_secs(2), 0, &mut sent);
     assert_eq!(stack.counters().value(Counter::IcmpInMsgs), 1);
 }
+
+/// Linux answers nothing whose checksum connection tracking found to be wrong.
+#[rstest]
+#[case::right(0, 1)]
+#[case::wrong(1, 0)]
+fn rejection_of_what_is_spoiled(#[case] spoiled: u8, #[case] errors: usize) {
+    let mut config = config(&[]);
+    config.netfilter.tracks = true;
+    config.netfilter.rules.push(rule(Hook::LocalIn, 17, Action::Reject { code: 3 }));
+    let mut stack = Stack::new(config, 1).unwrap();
+    let mut datagram = from(PEER).carry(udp().source_port(7).destination_port(9).data([7; 8])).build();
+    datagram[35] ^= spoiled;
+    assert_eq!(answers(&mut stack, &datagram).len(), errors);
+}
