@@ -5,6 +5,7 @@
 //! `fuzz_seeds trace TARGET INPUT OUT.pcapng` writes the steps that a script comes to in a target as a trace.
 //! `fuzz_seeds live INPUT OUT.pcapng` writes the steps that `linux_differential` makes of an input, for `netassay diff`.
 //! `fuzz_seeds show TARGET INPUT` prints a script as a target plays it.
+//! `fuzz_seeds smaller TARGET INPUT OUT` leaves out of a script what is not needed for what the target objects to.
 //! `fuzz_seeds run TARGET INPUT…` runs one target on inputs and names those that it objects to.
 //! `fuzz_seeds check CORPUS` runs every target on its inputs and names those that it objects to.
 
@@ -20,7 +21,7 @@ use netassay::dut::reference::ReferenceDut;
 use netassay::dut::{Clock, Dut};
 use netassay::fuzz_target::{TARGETS, Target, live_trace};
 use netassay::generate::script::{Player, Script, crafted, from_trace, to_trace};
-use netassay::generate::{Choice, Seeded, datagram, fragment};
+use netassay::generate::{Choice, Seeded, datagram, fragment, script};
 use netassay::model::{Action, Limits, LinkKind, Observation, Role, Scenario, Step, Trace, scenario_file};
 use netassay_stack::config::Profile;
 
@@ -40,15 +41,16 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["seeds", corpus, out] => seeds(Path::new(corpus), Path::new(out)),
         ["trace", target, input, out] => {
-            script(target, Path::new(input)).and_then(|script| trace(script, Path::new(out)))
+            played(target, Path::new(input)).and_then(|script| trace(script, Path::new(out)))
         }
         ["live", input, out] => live(Path::new(input), Path::new(out)),
         ["run", name, ref inputs @ ..] => run(name, inputs),
-        ["show", target, input] => script(target, Path::new(input)).map(|script| println!("{script:#?}")),
+        ["smaller", target, input, out] => smaller(target, Path::new(input), Path::new(out)),
+        ["show", target, input] => played(target, Path::new(input)).map(|script| println!("{script:#?}")),
         ["check", corpus] => check(Path::new(corpus)),
         _ => {
             Err("usage: fuzz_seeds seeds CORPUS OUT | trace TARGET INPUT OUT.pcapng | live INPUT OUT.pcapng \
-                 | show TARGET INPUT | run TARGET INPUT… | check CORPUS"
+                 | show TARGET INPUT | smaller TARGET INPUT OUT | run TARGET INPUT… | check CORPUS"
                 .into())
         }
     };
@@ -226,14 +228,36 @@ fn run(name: &str, inputs: &[&str]) -> Outcome<()> {
 
 /// Whether `target` objects to the input in `path`, and why in one line.
 fn is_objected_to(target: &Target, path: &Path) -> Outcome<bool> {
-    let octets = std::fs::read(path)?;
-    let what = match std::panic::catch_unwind(|| (target.run)(&octets)) {
-        Ok(Ok(())) => return Ok(false),
-        Ok(Err(finding)) => finding.to_string(),
-        Err(_) => "it panics".to_owned(),
+    let what = objection(target, &std::fs::read(path)?);
+    if let Some(what) = &what {
+        println!("{}: {what}", path.display());
+    }
+    Ok(what.is_some())
+}
+
+/// Why `target` objects to `octets`, if it does.
+fn objection(target: &Target, octets: &[u8]) -> Option<String> {
+    match std::panic::catch_unwind(|| (target.run)(octets)) {
+        Ok(Ok(())) => None,
+        Ok(Err(finding)) => Some(finding.to_string()),
+        Err(_) => Some("it panics".to_owned()),
+    }
+}
+
+/// Writes what of the script in `input` is needed for what the target called `name` objects to. Which step it is at, and
+/// with which numbers, does not matter.
+fn smaller(name: &str, input: &Path, out: &Path) -> Outcome<()> {
+    let target = Target::by_name(name).ok_or_else(|| format!("`{name}` is no target"))?;
+    let octets = std::fs::read(input)?;
+    let kind = |octets: &[u8]| {
+        let what = objection(target, octets)?;
+        let line = what.lines().next().unwrap_or_default();
+        Some(line.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>())
     };
-    println!("{}: {what}", path.display());
-    Ok(true)
+    let wanted = kind(&octets).ok_or_else(|| format!("{name} does not object to {}", input.display()))?;
+    std::panic::set_hook(Box::new(|_| ()));
+    let small = script::smaller(&octets, |octets| kind(octets).as_ref() == Some(&wanted));
+    Ok(std::fs::write(out, small)?)
 }
 
 /// Writes the steps that `linux_differential` makes of `input`.
@@ -244,7 +268,7 @@ fn live(input: &Path, out: &Path) -> Outcome<()> {
 }
 
 /// The script in `input` as the target called `target` plays it.
-fn script(target: &str, input: &Path) -> Outcome<Script> {
+fn played(target: &str, input: &Path) -> Outcome<Script> {
     let target = Target::by_name(target).ok_or_else(|| format!("`{target}` is no target"))?;
     let script = target.script(&std::fs::read(input)?);
     Ok(script.ok_or_else(|| format!("{} plays no scripts", target.name))?)

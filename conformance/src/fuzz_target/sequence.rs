@@ -94,19 +94,27 @@ fn play(mut script: Script) -> Verdict {
     let mut observation = Observation::default();
     for number in 0..MOST_STEPS {
         let Some(step) = player.step() else { break };
-        observation.clear();
-        judge.take(&mut dut, step, &mut observation).map_err(|objection| {
-            Finding(format!(
-                "step {number}: {objection}\n{step:02x?}\n{:?}\n{observation:02x?}",
-                dut.outcome()
-            ))
-        })?;
-        observation.frames.iter().for_each(|frame| player.hear(frame));
+        // What is due before the step is not the step's doing: a fragment may be kept for no time at all.
+        let advance = is_due(&dut, step).then(|| advance_to(step));
+        let mut heard = Vec::new();
+        for step in advance.iter().chain([step]) {
+            observation.clear();
+            judge.take(&mut dut, step, &mut observation).map_err(|objection| {
+                Finding(format!(
+                    "step {number}: {objection}\n{step:02x?}\n{:?}\n{observation:02x?}",
+                    dut.outcome()
+                ))
+            })?;
+            if advance.is_some() {
+                heard.append(&mut observation.frames);
+            }
+        }
+        heard.iter().chain(&observation.frames).for_each(|frame| player.hear(frame));
     }
     judge.finish(&mut dut).map_err(|objection| Finding(format!("at the end: {objection}")))?;
     match dut.stack_mut().filter(|_| turn == 3) {
         Some(stack) => {
-            let now = Instant::from_micros(judge.at.as_micros() as u64);
+            let now = instant(judge.at);
             aftermath::judge(stack, now).map_err(|objection| Finding(format!("afterwards: {objection}")))
         }
         None => Ok(()),
@@ -119,8 +127,7 @@ pub(super) fn replay(dut: &mut ReferenceDut, scenario: &Scenario, steps: &[Step]
     let mut observation = Observation::default();
     for (number, step) in steps.iter().take(MOST_STEPS).enumerate() {
         // What is due before the step is not the step's doing.
-        let advance = Step { at: step.at, action: Action::Advance, packet: 0, comment: None };
-        for step in [&advance, step] {
+        for step in [&advance_to(step), step] {
             observation.clear();
             judge.take(dut, step, &mut observation).map_err(|objection| {
                 Finding(format!("step {number}: {objection}\n{step:02x?}\n{observation:02x?}"))
@@ -128,6 +135,17 @@ pub(super) fn replay(dut: &mut ReferenceDut, scenario: &Scenario, steps: &[Step]
         }
     }
     judge.finish(dut).map_err(|objection| Finding(format!("at the end: {objection}")))
+}
+
+/// Whether a timer has run out at the time of `step`, which lets none pass itself.
+fn is_due(dut: &ReferenceDut, step: &Step) -> bool {
+    step.action != Action::Advance
+        && dut.stack().and_then(|stack| stack.poll_timeout()).is_some_and(|due| due <= instant(step.at))
+}
+
+/// The step that lets time pass until `step`.
+const fn advance_to(step: &Step) -> Step {
+    Step { at: step.at, action: Action::Advance, packet: 0, comment: None }
 }
 
 /// All oracles of a sequence, with what they remember.
@@ -329,6 +347,10 @@ fn datagram_of<'f>(scenario: &Scenario, interface: usize, frame: &'f [u8]) -> Op
 fn refused(dut: &ReferenceDut) -> u64 {
     let refused = [Counter::ConntrackInvalid, Counter::ConntrackIcmpError];
     dut.stack().map_or(0, |stack| refused.iter().map(|counter| stack.counters().value(*counter)).sum())
+}
+
+fn instant(at: Duration) -> Instant {
+    Instant::from_micros(u64::try_from(at.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// Milliseconds since a midnight at which every script begins.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::{Objection, answer, frame, hold};
 use crate::model::scenario::Hook;
-use crate::model::{EmittedFrame, Interface, LinkKind, Observation, Role, RuleAction, Scenario};
+use crate::model::{EmittedFrame, Interface, LinkKind, Observation, RuleAction, Scenario};
 
 /// The most frames that one injected frame can cause: a datagram of 65 535 octets cut into fragments of 8, and two
 /// ICMP messages.
@@ -132,12 +132,12 @@ fn is_translated(scenario: &Scenario, destination: &[u8]) -> bool {
     let Some(destination) = destination.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets)) else {
         return false;
     };
-    scenario.role == Role::Nat
-        && scenario.rules.iter().any(|rule| {
-            matches!(rule.action, RuleAction::Dnat(_) | RuleAction::Redirect(_))
-                && rule.hook == Hook::Prerouting
-                && rule.to.is_none_or(|prefix| prefix.contains(destination))
-        })
+    // Whatever the role: where there is such a rule, it is in force.
+    scenario.rules.iter().any(|rule| {
+        matches!(rule.action, RuleAction::Dnat(_) | RuleAction::Redirect(_))
+            && rule.hook == Hook::Prerouting
+            && rule.to.is_none_or(|prefix| prefix.contains(destination))
+    })
 }
 
 /// Whether a frame is a link-layer broadcast or multicast, and the datagram in it.
@@ -271,7 +271,6 @@ mod tests {
         #[case] may_be: bool,
     ) {
         let mut scenario = scenario_file::by_name("host").expect("the scenario is there").scenario();
-        scenario.role = Role::Nat;
         scenario.rules.extend(rule.map(|(action, hook, to)| Rule {
             to: to.map(|address| Prefix { address: address.into(), length: 32 }),
             ..Rule::new(hook, action)

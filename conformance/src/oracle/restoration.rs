@@ -128,7 +128,7 @@ impl Restoration {
             // Options are the router's to change.
             return Ok(());
         }
-        if frame::judge(before).is_ok() && !is_empty_query(after) {
+        if frame::judge(before).is_ok() {
             // What came in whole goes out whole, whatever was rewritten. RFC 3022 §4.2.
             frame::judge(after)?;
         }
@@ -200,12 +200,6 @@ impl Restoration {
         self.passages.push_front(Passage { before: hopped, after: after.to_vec() });
         self.passages.truncate(MEMORY);
     }
-}
-
-/// Whether `datagram` is an ICMP message of nothing but zeros, the checksum too. To update a checksum never gives 0xffff
-/// (RFC 1624 §3), which is the right one for nothing but zeros: an echo reply under identifier and sequence number 0.
-fn is_empty_query(datagram: &[u8]) -> bool {
-    datagram[9] == 1 && datagram[20..].iter().all(|octet| *octet == 0)
 }
 
 fn is_fragment(datagram: &[u8]) -> bool {

@@ -1,5 +1,5 @@
 //! Scripts for what chance and captures do not reach: conversations of TCP sockets, membership of groups, full
-//! tables, headers that applications make.
+//! tables, headers that applications make, mappings that are over.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -11,7 +11,8 @@ use netassay_stack::wire::build::{self, Layer};
 use super::{
     Answer, Broken, Deviation, ErrorAbout, Field, LinkTarget, Move, Script, Sender, SocketMove, world,
 };
-use crate::model::{Limits, Role, Scenario, Socket, SocketKind};
+use crate::model::scenario::{Hook, Ports, Translation};
+use crate::model::{Limits, Role, Rule, RuleAction, Scenario, Socket, SocketKind};
 
 const OWN: [u8; 4] = [10, 0, 0, 1];
 const PEER: [u8; 4] = [10, 0, 0, 2];
@@ -45,6 +46,7 @@ pub fn crafted() -> Vec<Script> {
         for role in [Role::Host, Role::Conntrack, Role::Nat] {
             add(&forge(role), headers());
         }
+        over().into_iter().for_each(|moves| add(&brief(), moves));
     }
     scripts
 }
@@ -87,7 +89,11 @@ fn used(action: SocketMove) -> Move {
 }
 
 fn error(icmp_type: u8, code: u8, word: u32, deviations: &[Deviation]) -> Move {
-    Move::ErrorAbout(ErrorAbout {
+    Move::ErrorAbout(about(icmp_type, code, word, deviations))
+}
+
+fn about(icmp_type: u8, code: u8, word: u32, deviations: &[Deviation]) -> ErrorAbout {
+    ErrorAbout {
         which: 0,
         interface: None,
         sender: Sender::Router,
@@ -98,7 +104,7 @@ fn error(icmp_type: u8, code: u8, word: u32, deviations: &[Deviation]) -> Move {
         keep: 548,
         broken: Broken::NOTHING,
         extension: None,
-    })
+    }
 }
 
 /// What can become of a connection.
@@ -268,6 +274,28 @@ fn headers() -> Vec<Move> {
         header(0x65, 0, [0x20, 0], 28),
         header(0x44, 64, [0; 2], 40),
         error(11, 0, 0, &[]),
+    ]
+}
+
+/// A router that translates to an address that is not its own, and forgets within seconds.
+fn brief() -> Scenario {
+    let mut scenario = world::plain(Role::Nat, Limits::Open);
+    scenario.sysctl.insert("net.netfilter.nf_conntrack_udp_timeout".to_owned(), "1".to_owned());
+    let to = Translation { first: Ipv4Addr::new(20, 0, 0, 32), last: None, ports: Ports::default() };
+    scenario.rules = vec![Rule::new(Hook::Postrouting, RuleAction::Snat(to))];
+    scenario
+}
+
+/// Errors about what was translated by mappings that hold, and by those that are over or somebody else's by now.
+fn over() -> Vec<Vec<Move>> {
+    let query =
+        |from: [u8; 4]| datagram(FAR, from, build::udp().source_port(7).destination_port(53).data(b"query"));
+    let another = [10, 0, 0, 3];
+    let older = Move::ErrorAbout(ErrorAbout { which: 1, ..about(3, 3, 0, &[]) });
+    vec![
+        vec![query(PEER), error(3, 3, 0, &[])],
+        vec![query(PEER), pause(3), error(3, 3, 0, &[])],
+        vec![query(PEER), pause(3), query(another), older],
     ]
 }
 

@@ -22,6 +22,7 @@ mod play;
 mod record;
 mod repair;
 mod seed;
+mod smaller;
 mod world;
 
 use std::net::SocketAddrV4;
@@ -36,6 +37,7 @@ pub use crafted::crafted;
 pub use mutate::{Flavor, OctetMutator, cross_over, mutate};
 pub use play::{MARK, Player};
 pub use seed::{from_trace, to_trace};
+pub use smaller::smaller;
 pub use world::plain as plain_world;
 
 /// How a script of version 1 begins.
