@@ -203,7 +203,6 @@ impl Stack {
             link: first.link,
             options: first.options,
             conntrack: first.conntrack,
-            zone: first.zone,
             ..Packet::default()
         };
         let Ok(route) = self.router.route_input(&self.input_query(&packet, packet.destination())) else {
