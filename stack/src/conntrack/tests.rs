@@ -296,6 +296,19 @@ fn full_table_makes_room_of_what_is_not_assured() {
     assert!((500..=2000).contains(&conntrack.statistics.early_drop), "{:?}", conntrack.statistics);
 }
 
+/// Buckets of a table with 64 entries, and how many give way at once: all of the first bucket that holds any, each entry
+/// being in two (`stack/spec/linux-conntrack-nat.md` §4.7).
+#[rstest]
+#[case::one_for_every_two(128, 1)]
+#[case::as_many(64, 2)]
+#[case::few(32, 4)]
+#[case::fewer(16, 8)]
+fn a_bucket_gives_way(#[case] buckets: u32, #[case] evicted: u64) {
+    let mut conntrack = full(64, buckets, false);
+    assert_eq!(pass(&mut conntrack, START, &ip(A2, B, 17, &udp(A2, B, (1, 53)))), "new/o");
+    assert_eq!((conntrack.statistics.early_drop, conntrack.len() as u64), (evicted, 65 - evicted));
+}
+
 #[test]
 fn thinly_filled_buckets_hide_their_entries_from_eviction() {
     let mut conntrack = full(4, 262_144, false);
