@@ -12,7 +12,7 @@ use super::{
     MOST_REPEATS, Move, OPTIONS, Script, Sender, SocketMove,
 };
 
-/// Kinds of records, of which kinds without a meaning take the place modulo [`KINDS`].
+/// Kinds of records, of which kinds without a meaning take the place modulo the number of kinds.
 pub(super) mod kind {
     /// Profile, role, limits, flags.
     pub(in super::super) const SETTINGS: u8 = 1;
