@@ -12,8 +12,8 @@ use crate::model::scenario::{Interface, Role, Rule, Scenario, Socket};
 pub fn tidy(scenario: &mut Scenario) {
     let whole = scenario.clone();
     bare(scenario);
-    let count = count(scenario);
-    let mut tidied = Tidied { scenario, count };
+    let known = whats(scenario);
+    let mut tidied = Tidied { scenario, known };
     for (number, interface) in whole.interfaces.iter().enumerate() {
         tidied.dress_interface(number, interface);
     }
@@ -53,26 +53,27 @@ fn bare(scenario: &mut Scenario) {
     }
 }
 
-/// How many problems there are.
-fn count(scenario: &Scenario) -> usize {
-    problems(scenario, &Position::new("")).len()
+/// What is wrong with it.
+fn whats(scenario: &Scenario) -> Vec<String> {
+    problems(scenario, &Position::new("")).into_iter().map(|problem| problem.what).collect()
 }
 
 /// A world that is given back what it had, one piece after the other.
 struct Tidied<'s> {
     scenario: &'s mut Scenario,
-    count: usize,
+    /// What was wrong all along.
+    known: Vec<String>,
 }
 
 impl Tidied<'_> {
-    /// Makes `change` unless it brings a problem; says whether it was made.
+    /// Makes `change` unless it brings a problem, be it in place of another one; says whether it was made.
     fn attempt(&mut self, change: impl Fn(&mut Scenario)) -> bool {
         let mut changed = self.scenario.clone();
         change(&mut changed);
-        let count = count(&changed);
-        let is_fine = count <= self.count;
+        let whats = whats(&changed);
+        let is_fine = whats.iter().all(|what| self.known.contains(what));
         if is_fine {
-            (*self.scenario, self.count) = (changed, count);
+            (*self.scenario, self.known) = (changed, whats);
         }
         is_fine
     }
@@ -115,6 +116,15 @@ mod tests {
             tidy(&mut tidied);
             assert_eq!(tidied, scenario, "{}", named.name);
         }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_does_not_make_up_for_the_lack_of_one() {
+        let mut scenario = crate::model::scenario_file::by_name("nat").expect("it is named").scenario();
+        scenario.rules[0].incoming = Some(scenario.interfaces[0].name.clone());
+        tidy(&mut scenario);
+        assert_eq!(problems(&scenario), Vec::<String>::new());
+        assert_eq!(scenario.role, Role::Conntrack, "nothing translates");
     }
 
     quickcheck::quickcheck! {
