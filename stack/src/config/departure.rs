@@ -103,6 +103,9 @@ departures! {
     cut_timestamp_reply_keeps_times, "RFC 792 \"Timestamp or Timestamp Reply Message\"",
         "the fragments of a timestamp reply carry its times",
         "behind the cut stand octets of the request's header, and the checksum covers both";
+    reply_of_zeros_is_summed, "RFC 792 \"Echo or Echo Reply Message\"",
+        "an echo reply of nothing but zeros has the checksum ffff",
+        "its checksum is 0000, and whoever receives it discards it";
     reply_code_is_zero, "RFC 792 \"Echo or Echo Reply Message\"",
         "the code of an echo reply is 0",
         "it is that of the request";

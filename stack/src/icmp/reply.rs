@@ -84,6 +84,9 @@ impl Stack {
         };
         let mut packet = self.make_packet(&way, &choice, &options, 8 + reply.body.len());
         append_summed(&mut packet, reply.header, reply.body, reply.body_sum);
+        if !self.config.departures.reply_of_zeros_is_summed {
+            lose_sum_of_zeros(&mut packet);
+        }
         if icmp_type == TIMESTAMP_REPLY && !self.config.departures.cut_timestamp_reply_keeps_times {
             lose_times_behind_cut(&mut packet, query, way.route.mtu());
         }
@@ -156,6 +159,17 @@ fn lose_times_behind_cut(reply: &mut Packet, query: &Packet, mtu: u32) {
     }
 }
 
+/// Makes the checksum of a message of zeros that zero of one's complement arithmetic that has no bits. Nothing else sums
+/// up to the other zero.
+fn lose_sum_of_zeros(packet: &mut Packet) {
+    let header_len = packet.header_len();
+    if let Some(sum) = packet.octets.get_mut(header_len + 2..header_len + 4)
+        && *sum == [0xff, 0xff]
+    {
+        sum.fill(0);
+    }
+}
+
 /// Appends an ICMP message with its checksum to a packet that has only a header.
 pub(crate) fn append_message(packet: &mut Packet, header: [u8; 8], body: &[u8]) {
     append_summed(packet, header, body, None);
@@ -167,12 +181,7 @@ fn append_summed(packet: &mut Packet, mut header: [u8; 8], body: &[u8], body_sum
     header[2] = 0;
     header[3] = 0;
     let sum = Sum::of(&header) + body_sum.unwrap_or_else(|| Sum::of(body));
-    // Of the two zeros of one's complement arithmetic it is the one without bits: a message of zeros keeps its field.
-    let checksum = match sum.checksum() {
-        u16::MAX => 0,
-        checksum => checksum,
-    };
-    [header[2], header[3]] = checksum.to_be_bytes();
+    [header[2], header[3]] = sum.checksum().to_be_bytes();
     packet.octets.reserve(header.len() + body.len());
     packet.octets.extend_from_slice(&header);
     packet.octets.extend_from_slice(body);

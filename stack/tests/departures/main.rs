@@ -385,6 +385,7 @@ fn every_knob_has_a_case() {
         "error_route_is_charged_once",
         "global_bucket_refills",
         "quoted_sequence_is_in_flight",
+        "reply_of_zeros_is_summed",
     ];
     for departure in DEPARTURES {
         let has_case =
@@ -436,6 +437,24 @@ fn a_cut_timestamp_reply_goes_on_with_the_header_of_the_request() {
     assert_eq!(cut_timestamp_reply(knob), (vec![0, 0, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4], true));
     let (behind, is_intact) = cut_timestamp_reply(Departures::LINUX);
     assert_eq!((&behind[..6], is_intact), (&[0, 0xab, 0xcd, 1, 13, 0][..], false));
+}
+
+/// The message that answers an echo request under identifier and sequence number 0.
+fn reply_of_zeros(departures: Departures) -> Vec<u8> {
+    let mut config = world(&[]);
+    config.departures = departures;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let request = from(PEER).carry(echo_request().identifier(0).sequence_number(0)).build();
+    let mut sent = Frames::default();
+    let _ = stack.receive(Instant::ZERO, 0, InterfaceId::configured(0), LinkClass::Host, &request, &mut sent);
+    sent.0.iter().flat_map(|frame| &frame[20..]).copied().collect()
+}
+
+#[test]
+fn a_reply_of_zeros_keeps_its_checksum_for_the_rfc_only() {
+    let knob = Departures { reply_of_zeros_is_summed: true, ..Departures::LINUX };
+    assert_eq!(reply_of_zeros(knob), [0, 0, 0xff, 0xff, 0, 0, 0, 0]);
+    assert_eq!(reply_of_zeros(Departures::LINUX), [0; 8]);
 }
 
 #[test]
