@@ -179,6 +179,7 @@ drop_reasons! {
     FragmentationNeeded, PKT_TOO_BIG, "RFC 1812 §4.3.3.4", "too big for the link and DF is set";
     // Output.
     OutputFragmentationNeeded, NOT_SPECIFIED, "RFC 1191 §4", "a datagram of ours is too big for the path and DF is set";
+    OutputHeaderInvalid, NOT_SPECIFIED, "RFC 791 §3.1", "the header length that a socket wrote does not fit";
     OutputNoRoute, Some("NETFILTER_DROP"), "RFC 1122 §3.3.1.1", "a rewritten datagram of ours has no route";
     MulticastStaysHere, NOT_SPECIFIED, "RFC 1112 §6.1", "a multicast with TTL 0 does not leave this system";
     InterfaceDown, NOT_SPECIFIED, "RFC 1122 §2.4", "the interface is down";

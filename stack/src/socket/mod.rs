@@ -15,6 +15,10 @@ use core::net::SocketAddrV4;
 pub(crate) use table::{Socket, SocketOptions, Sockets};
 
 use crate::errno::Errno;
+use crate::wire::Protocol;
+
+/// The protocol number of a raw socket that makes its own headers (`IPPROTO_RAW`).
+const ANY_PROTOCOL: u8 = 255;
 
 /// A socket of one stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +110,27 @@ impl SocketOption {
             "recverr-rfc4884" | "ttl" => return Err(Errno::Invalid),
             _ => return Err(Errno::NoProtocolOption),
         })
+    }
+}
+
+impl SocketOption {
+    /// Whether a socket of `kind` with `options` takes it.
+    ///
+    /// # Errors
+    /// What setting it gives instead.
+    pub(crate) fn check(self, kind: SocketKind, options: &SocketOptions) -> Result<(), Errno> {
+        let is_raw = matches!(kind, SocketKind::Raw(_));
+        match self {
+            Self::HeaderIncluded(_) | Self::NoDefragment(_) | Self::IcmpFilter(_) if !is_raw => {
+                Err(Errno::NoProtocolOption)
+            }
+            Self::IcmpFilter(_) if kind != SocketKind::Raw(Protocol::Icmp.into()) => Err(Errno::NotSupported),
+            // Who has no protocol of his own is handed nothing. Those that wait stand in a list, each once.
+            Self::RouterAlert(_) if !is_raw || kind == SocketKind::Raw(ANY_PROTOCOL) => Err(Errno::Invalid),
+            Self::RouterAlert(true) if options.router_alert => Err(Errno::AddressInUse),
+            Self::RouterAlert(false) if !options.router_alert => Err(Errno::NoBuffers),
+            _ => Ok(()),
+        }
     }
 }
 

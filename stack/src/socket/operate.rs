@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddrV4};
 
-use super::{PathMtuDiscovery, Socket, SocketConfig, SocketId, SocketKind, SocketOption, SocketOptions};
+use super::{
+    ANY_PROTOCOL, PathMtuDiscovery, Socket, SocketConfig, SocketId, SocketKind, SocketOption, SocketOptions,
+};
 use crate::address;
 use crate::config::RouteKind;
 use crate::counters::Counter;
@@ -12,8 +14,6 @@ use crate::ip::route::{OutputRoute, RouteError};
 use crate::sink::Sink;
 use crate::stack::Stack;
 
-/// The protocol number of a raw socket that makes its own headers (`IPPROTO_RAW`).
-const ANY_PROTOCOL: u8 = 255;
 /// Ports that the system gives out: `net.ipv4.ip_local_port_range`.
 const FIRST_EPHEMERAL_PORT: u16 = 32_768;
 const EPHEMERAL_PORTS: u32 = 28_232;
@@ -34,6 +34,7 @@ impl Stack {
         let mut options = SocketOptions::new(mode);
         options.header_included = wanted.kind == SocketKind::Raw(ANY_PROTOCOL);
         for option in &wanted.options {
+            option.check(wanted.kind, &options)?;
             options.set(*option);
         }
         let local = wanted.local.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
@@ -152,6 +153,7 @@ impl Stack {
 
     pub(crate) fn set_socket_option(&mut self, id: SocketId, option: SocketOption) -> Result<(), Errno> {
         let socket = self.sockets.get_mut(id).ok_or(Errno::BadDescriptor)?;
+        option.check(socket.kind, &socket.options)?;
         socket.options.set(option);
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::report::local_error;
 use super::{PathMtuDiscovery, SocketId, SocketKind, SocketOptions};
 use crate::config::RouteKind;
 use crate::counters::Counter;
+use crate::drop_reason::DropReason;
 use crate::errno::Errno;
 use crate::ip::options::EchoedOptions;
 use crate::ip::output::{HeaderChoice, IdentificationChoice};
@@ -34,10 +35,14 @@ impl Stack {
         if kind == SocketKind::Tcp {
             return self.send_tcp(id, data, sink);
         }
-        let to = to.or(socket.peer).ok_or(Errno::DestinationRequired)?;
         if data.len() > MAX_DATAGRAM_LEN {
             return Err(Errno::MessageSize);
         }
+        // What is no request is not sent, wherever to.
+        if kind == SocketKind::Ping && !is_request(data) {
+            return Err(Errno::Invalid);
+        }
+        let to = to.or(socket.peer).ok_or(Errno::DestinationRequired)?;
         match kind {
             SocketKind::Udp => self.send_udp(id, to, data, sink),
             SocketKind::Ping => self.send_ping(id, to, data, sink),
@@ -91,11 +96,6 @@ impl Stack {
         let Some((&[icmp_type, code, _, _, _, _, high, low], body)) = message.split_first_chunk::<8>() else {
             return Err(Errno::Invalid);
         };
-        let is_request =
-            matches!(IcmpType::from(icmp_type), IcmpType::Echo | IcmpType::ExtendedEchoRequest) && code == 0;
-        if !is_request {
-            return Err(Errno::Invalid);
-        }
         let [id_high, id_low] = self.ensure_port(id)?.to_be_bytes();
         let way = self.way_to(id, *to.ip())?;
         let mut packet = self.socket_packet(id, &way, Protocol::Icmp, message.len(), sink)?;
@@ -143,7 +143,13 @@ impl Stack {
             return Err(self.refuse_size(id, way, way.route.device_mtu, sink));
         }
         let header_len = data.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
-        if data.len() < HEADER_LEN || header_len < HEADER_LEN || header_len > data.len() {
+        if data.len() < HEADER_LEN {
+            return Err(Errno::Invalid);
+        }
+        if header_len < HEADER_LEN || header_len > data.len() {
+            // RFC 4293 §5: prepared, and not sent.
+            self.counters.bump(Counter::IpOutDiscards);
+            sink.discard(DropReason::OutputHeaderInvalid, data);
             return Err(Errno::Invalid);
         }
         let mut octets = self.take_buffer();
@@ -261,6 +267,13 @@ impl Stack {
     fn output_from_socket<S: Sink>(&mut self, packet: Packet, sink: &mut S) -> Result<(), Errno> {
         self.output_own(packet, sink).or_else(Refusal::of_sending)
     }
+}
+
+/// Whether `message` is one that a ping socket sends.
+fn is_request(message: &[u8]) -> bool {
+    let is_echo =
+        |icmp_type: u8| matches!(IcmpType::from(icmp_type), IcmpType::Echo | IcmpType::ExtendedEchoRequest);
+    matches!(message, [icmp_type, 0, _, _, _, _, _, _, ..] if is_echo(*icmp_type))
 }
 
 /// The MTU that counts in this mode of path MTU discovery.

@@ -96,6 +96,7 @@ impl Default for Ipv4Header {
 }
 
 impl From<&Ipv4View<'_>> for Ipv4Header {
+    #[inline]
     fn from(view: &Ipv4View<'_>) -> Self {
         Self {
             tos: view.tos(),
@@ -117,11 +118,15 @@ impl From<&Ipv4View<'_>> for Ipv4Header {
 
 impl Ipv4Header {
     /// Octets of the header with options, 20 to 60.
+    #[inline]
     pub fn header_len(&self) -> usize {
         HEADER_LEN + self.options.as_slice().len()
     }
 
     /// Writes the header to the start of `buffer`, checksum as it is. Returns its length, or `None` if it does not fit.
+    ///
+    /// Always a part of its caller, where the fields need not be in memory.
+    #[inline(always)]
     pub fn write(&self, buffer: &mut [u8]) -> Option<usize> {
         let len = self.header_len();
         let (fixed, options) = buffer.get_mut(..len)?.split_first_chunk_mut::<HEADER_LEN>()?;
@@ -138,7 +143,7 @@ impl Ipv4Header {
     }
 
     /// The header without its options, checksum as it is.
-    #[inline]
+    #[inline(always)]
     pub fn fixed(&self) -> [u8; HEADER_LEN] {
         let [length_high, length_low] = self.total_length.to_be_bytes();
         let [id_high, id_low] = self.identification.to_be_bytes();
@@ -171,6 +176,7 @@ impl Ipv4Header {
     }
 
     /// Flags and fragment offset as one word.
+    #[inline]
     fn fragment_word(&self) -> u16 {
         self.fragment_offset.0
             | u16::from(self.reserved_flag) << 15
