@@ -45,16 +45,26 @@ impl Objection {
 }
 
 /// Objects by `clause` unless `condition` holds; `what` is the rule, `found` tells what is there.
+///
+/// Nearly every rule is kept nearly always, so only the words for a broken one are a call.
+#[inline(always)]
 pub(crate) fn hold(
     clause: &'static str,
     what: &str,
     condition: bool,
     found: impl FnOnce() -> String,
 ) -> Result<(), Objection> {
-    if condition { Ok(()) } else { Err(Objection::new(clause, format!("{what}: {}", found()))) }
+    if condition { Ok(()) } else { Err(broken(clause, what, found)) }
+}
+
+#[cold]
+#[inline(never)]
+fn broken(clause: &'static str, what: &str, found: impl FnOnce() -> String) -> Objection {
+    Objection::new(clause, format!("{what}: {}", found()))
 }
 
 /// Objects by `clause` unless both sides are equal; `what` is the rule.
+#[inline(always)]
 fn same<T: Debug + PartialEq>(
     clause: &'static str,
     what: &str,
