@@ -42,6 +42,10 @@ impl Stack {
         if kind == SocketKind::Ping && !is_request(data) {
             return Err(Errno::Invalid);
         }
+        // A socket may be connected to port 0, and sends there.
+        if kind == SocketKind::Udp && to.is_some_and(|to| to.port() == 0) {
+            return Err(Errno::Invalid);
+        }
         let to = to.or(socket.peer).ok_or(Errno::DestinationRequired)?;
         match kind {
             SocketKind::Udp => self.send_udp(id, to, data, sink),
@@ -58,9 +62,6 @@ impl Stack {
         data: &[u8],
         sink: &mut S,
     ) -> Result<(), Errno> {
-        if to.port() == 0 {
-            return Err(Errno::Invalid);
-        }
         let source_port = self.ensure_port(id)?;
         let way = self.way_to(id, *to.ip())?;
         let len = udp::HEADER_LEN + data.len();

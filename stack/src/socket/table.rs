@@ -87,7 +87,9 @@ impl Socket {
     fn takes(&self, local: SocketAddrV4, remote: SocketAddrV4) -> bool {
         let address_fits = self.address.is_unspecified() || self.address == *local.ip();
         let port_fits = self.port == local.port();
-        address_fits && port_fits && self.peer.is_none_or(|peer| peer == remote)
+        // Who is connected to port 0 hears any port of that peer.
+        let is_peer = |peer: SocketAddrV4| peer.ip() == remote.ip() && (peer.port() == 0 || peer == remote);
+        address_fits && port_fits && self.peer.is_none_or(is_peer)
     }
 
     /// How closely it is bound: the closest of several sockets wins.
