@@ -334,6 +334,8 @@ fn short_lives_are_left_alone(#[case] left: u64, #[case] shortens: bool) {
 #[case::refused("R", (TcpState::SynSent, TcpState::Close), false, false,
     Progress { new_state: true, ends: true, ..Progress::UNTOUCHED })]
 #[case::repeated_syn("S", (TcpState::SynSent, TcpState::SynSent), false, false, Progress::UNTOUCHED)]
+#[case::syn_of_the_other("S", (TcpState::SynSent, TcpState::SynSent2), false, false,
+    Progress { new_state: true, ..Progress::UNTOUCHED })]
 #[case::first_syn("S", (TcpState::None, TcpState::SynSent), false, false,
     Progress { new_state: true, ..Progress::lives(120) })]
 #[case::other_segment_in_the_state("A", (TcpState::SynSent, TcpState::SynSent), false, false, Progress::lives(120))]
