@@ -74,7 +74,8 @@ impl Stack {
         let mut octets = self.take_buffer();
         octets.extend_from_slice(&with_options(header.fixed(), options.octets()));
         octets.extend_from_slice(options.octets());
-        Packet { octets, route: Some(way.route), link: PacketLink::Made, ..Packet::default() }
+        let (route, link, options) = (Some(way.route), PacketLink::Made, options.record());
+        Packet { octets, route, link, options, ..Packet::default() }
     }
 
     #[inline]

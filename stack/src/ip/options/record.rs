@@ -39,6 +39,19 @@ pub struct SourceRoute {
 }
 
 impl OptionRecord {
+    /// A datagram without options.
+    pub const NONE: Self = Self {
+        record_route: None,
+        record_route_stamped: false,
+        timestamp: None,
+        timestamp_stamped: false,
+        timestamp_addressed: false,
+        source_route: None,
+        cipso: None,
+        router_alert: false,
+        changed: false,
+    };
+
     /// Whether a source route sends the datagram on from here.
     pub fn next_hop(&self) -> Option<Ipv4Addr> {
         self.source_route.and_then(|route| route.next_hop)
