@@ -24,6 +24,8 @@ use crate::model::Dimension;
 pub(super) enum DutName {
     /// `reference`, `reference:rfc`: the reference stack in one of its profiles.
     Reference(Profile),
+    /// `reference:seed=N`: the same, doing as Linux does, with other luck.
+    Seeded(u64),
     /// `linux`: the kernel that this process runs on.
     Linux,
     /// `uml`: the kernel of User-mode Linux.
@@ -44,6 +46,7 @@ pub(super) enum DutName {
 pub(super) const KNOWN: &[(&str, &str)] = &[
     ("reference", "the reference stack, doing as Linux does"),
     ("reference:rfc", "the reference stack, following the RFCs where Linux departs from them"),
+    ("reference:seed=N", "the reference stack with other luck: beside `reference`, chance is all that differs"),
     ("linux", "the kernel of this machine, in network namespaces of its own"),
     ("uml", "another Linux kernel, User-mode Linux (user-mode-linux), booted for the run"),
     ("smoltcp", "smoltcp, a stack for embedded systems, in process and in virtual time"),
@@ -67,6 +70,9 @@ impl std::str::FromStr for DutName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        if let Some(seed) = name.strip_prefix("reference:seed=").and_then(|seed| seed.parse().ok()) {
+            return Ok(Self::Seeded(seed));
+        }
         match name.split_once(':') {
             None if name == "reference" => Ok(Self::Reference(Profile::Linux)),
             Some(("reference", "rfc")) => Ok(Self::Reference(Profile::Rfc)),
@@ -92,6 +98,7 @@ impl fmt::Display for DutName {
         match self {
             Self::Reference(Profile::Linux) => f.write_str("reference"),
             Self::Reference(Profile::Rfc) => f.write_str("reference:rfc"),
+            Self::Seeded(seed) => write!(f, "reference:seed={seed}"),
             Self::Linux => f.write_str("linux"),
             Self::Uml => f.write_str("uml"),
             Self::Smoltcp => f.write_str("smoltcp"),
@@ -112,6 +119,7 @@ impl DutName {
         let mut reasons = BTreeMap::new();
         let dut: Box<dyn Dut> = match self {
             Self::Reference(profile) => Box::new(ReferenceDut::new(*profile)),
+            Self::Seeded(seed) => Box::new(ReferenceDut::new(Profile::Linux).drawing_from(*seed)),
             Self::Linux => {
                 let mut dut = LinuxDut::new();
                 if let Some(flag) = interrupt::flag_in_use() {
@@ -172,6 +180,7 @@ mod tests {
         for name in [
             "reference",
             "reference:rfc",
+            "reference:seed=7",
             "linux",
             "uml",
             "smoltcp",
@@ -185,7 +194,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told_the_known_ones() {
-        for name in ["", "Linux", "reference:", "linux:6", "recorded:", "tap:", "tap:a,", "exec: "] {
+        for name in ["", "Linux", "reference:", "reference:seed=", "linux:6", "recorded:", "tap:", "tap:a,", "exec: "] {
             let error = name.parse::<DutName>().unwrap_err();
             assert!(error.starts_with(&format!("there is no DUT `{name}`; DUTs are reference, ")), "{error}");
         }

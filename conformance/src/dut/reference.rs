@@ -32,6 +32,7 @@ const SEED: u64 = 0x6e65_7461_7373_6179;
 /// The reference stack.
 pub struct ReferenceDut {
     profile: Profile,
+    seed: u64,
     world: Option<World>,
     explains: bool,
     decisions: Vec<Decision>,
@@ -64,7 +65,23 @@ struct Link {
 impl ReferenceDut {
     /// The stack, following `profile`.
     pub const fn new(profile: Profile) -> Self {
-        Self { profile, world: None, explains: false, decisions: Vec::new(), lead: None, others: Vec::new() }
+        Self {
+            profile,
+            seed: SEED,
+            world: None,
+            explains: false,
+            decisions: Vec::new(),
+            lead: None,
+            others: Vec::new(),
+        }
+    }
+
+    /// The same, whose chance draws from `seed`: beside one that draws from another seed it shows whether a comparison
+    /// allows for all that chance decides, and for nothing else.
+    #[must_use]
+    pub const fn drawing_from(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// Whether the decision log is kept: every rule that fires in a step. Off until asked for, and free when off.
@@ -114,7 +131,7 @@ impl Dut for ReferenceDut {
         self.lead = None;
         self.others.clear();
         let config = config::of(scenario, self.profile)?;
-        let stack = Stack::new(config, SEED).map_err(|error| DutError::Unsupported(error.to_string()))?;
+        let stack = Stack::new(config, self.seed).map_err(|error| DutError::Unsupported(error.to_string()))?;
         let links = scenario.interfaces.iter().map(config::link).collect::<Result<Vec<_>, _>>()?;
         let mut world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO, outcome: None };
         for (number, socket) in scenario.sockets.iter().enumerate() {

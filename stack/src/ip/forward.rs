@@ -74,15 +74,14 @@ impl Stack {
     /// RFC 1191 §4: what is too big and must not be fragmented is refused, and the source told the MTU.
     #[inline]
     fn check_size(&self, packet: &Packet, route: &Route) -> Result<(), Refusal> {
-        if !packet.dont_fragment() {
-            return Ok(());
-        }
         let mtu = route.forward_mtu(self.config.sysctls.ip_forward_use_pmtu != 0);
         let longest_allowed = usize::try_from(mtu).unwrap_or(usize::MAX);
+        // What fits is let pass here, even if a fragment that its queue has given up since was longer: output refuses it.
+        if !packet.dont_fragment() || packet.octets.len() <= longest_allowed {
+            return Ok(());
+        }
         let largest = packet.reassembled.as_ref().map_or(0, |whole| usize::from(whole.largest_fragment));
-        let is_too_big =
-            largest > longest_allowed || (!packet.ignore_df && packet.octets.len() > longest_allowed);
-        if is_too_big {
+        if largest > longest_allowed || !packet.ignore_df {
             return Err(Refusal::with(DropReason::FragmentationNeeded, Notice::fragmentation_needed(mtu)));
         }
         Ok(())
