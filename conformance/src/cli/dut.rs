@@ -46,7 +46,10 @@ pub(super) enum DutName {
 pub(super) const KNOWN: &[(&str, &str)] = &[
     ("reference", "the reference stack, doing as Linux does"),
     ("reference:rfc", "the reference stack, following the RFCs where Linux departs from them"),
-    ("reference:seed=N", "the reference stack with other luck: beside `reference`, chance is all that differs"),
+    (
+        "reference:seed=N",
+        "the reference stack with other luck: beside `reference`, chance is all that differs",
+    ),
     ("linux", "the kernel of this machine, in network namespaces of its own"),
     ("uml", "another Linux kernel, User-mode Linux (user-mode-linux), booted for the run"),
     ("smoltcp", "smoltcp, a stack for embedded systems, in process and in virtual time"),
@@ -194,7 +197,9 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told_the_known_ones() {
-        for name in ["", "Linux", "reference:", "reference:seed=", "linux:6", "recorded:", "tap:", "tap:a,", "exec: "] {
+        for name in
+            ["", "Linux", "reference:", "reference:seed=", "linux:6", "recorded:", "tap:", "tap:a,", "exec: "]
+        {
             let error = name.parse::<DutName>().unwrap_err();
             assert!(error.starts_with(&format!("there is no DUT `{name}`; DUTs are reference, ")), "{error}");
         }

@@ -46,6 +46,17 @@ pub trait Dut {
         None
     }
 
+    /// The moment now, by the clock that [`Dut::clock`] reads; `None` if it has none of its own.
+    fn present(&self) -> Option<Clock> {
+        None
+    }
+
+    /// Is told the moment at which its table is read next, where another DUT has a clock: connections whose time is over by
+    /// then are gone.
+    fn read_at(&mut self, clock: Clock) {
+        let _ = clock;
+    }
+
     /// Is told what another DUT, which has taken the step that comes already, has shown. A stack whose decisions depend
     /// on what nobody sees (a random draw, the side of a clock's edge) goes the way that the other went, where it could
     /// have gone that way itself.

@@ -131,7 +131,8 @@ impl Dut for ReferenceDut {
         self.lead = None;
         self.others.clear();
         let config = config::of(scenario, self.profile)?;
-        let stack = Stack::new(config, self.seed).map_err(|error| DutError::Unsupported(error.to_string()))?;
+        let stack =
+            Stack::new(config, self.seed).map_err(|error| DutError::Unsupported(error.to_string()))?;
         let links = scenario.interfaces.iter().map(config::link).collect::<Result<Vec<_>, _>>()?;
         let mut world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO, outcome: None };
         for (number, socket) in scenario.sockets.iter().enumerate() {
@@ -145,6 +146,12 @@ impl Dut for ReferenceDut {
         }
         self.world = Some(world);
         Ok(())
+    }
+
+    fn read_at(&mut self, clock: Clock) {
+        if let Some(world) = &mut self.world {
+            world.now = Instant::from_micros(u64::try_from(clock.monotonic.as_micros()).unwrap_or(u64::MAX));
+        }
     }
 
     fn heed(&mut self, lead: &Lead) {

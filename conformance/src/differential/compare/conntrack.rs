@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Comparison, Difference};
+use crate::differential::rule::nat_port::NatPort;
 use crate::differential::rule::{Context, conntrack_timeout};
 use crate::model::observation::TrackedTuple;
 use crate::model::{ConntrackEntry, ConntrackEvent, Dimension};
@@ -71,7 +72,8 @@ impl Comparison {
         connection(a) == connection(b)
             && self.rules.nat_port().tracked(a.protocol, a.reply, b.reply)
             && conntrack_timeout::agree(a.timeout_s, b.timeout_s, seconds)
-            && (a.status, &a.tcp_state, a.accounting) == (b.status, &b.tcp_state, b.accounting)
+            && NatPort::statuses(a, b)
+            && (&a.tcp_state, a.accounting) == (&b.tcp_state, b.accounting)
     }
 
     fn table_difference(&self, a: Option<&ConntrackEntry>, b: Option<&ConntrackEntry>) -> Difference {

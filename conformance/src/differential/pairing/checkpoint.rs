@@ -55,14 +55,48 @@ impl Checkpoint {
             }
         }
         if dimensions.contains(Dimension::Conntrack) {
-            self.a.table = drive.a.conntrack().map_err(|source| of(drive.a, source))?;
-            self.b.table = drive.b.conntrack().map_err(|source| of(drive.b, source))?;
-            let mut found = Vec::new();
-            comparison.conntrack_tables(drive.since_step(), &self.a.table, &self.b.table, &mut found);
+            let mut found = self.tables(drive, comparison)?;
+            if !found.is_empty() && self.read_again(drive)? {
+                // A connection whose time ended while the table was read is in one of two readings before and after that.
+                let mut after = Vec::new();
+                comparison.conntrack_tables(drive.since_step(), &self.a.table, &self.b.table, &mut after);
+                found.retain(|difference| after.contains(difference));
+            }
             out.extend(found.iter().filter(|difference| !self.known.contains(difference)).cloned());
             self.known = found;
         }
         Ok(())
+    }
+
+    /// Reads both tables, that of a DUT with a clock first, the other as it is when that reading begins; tells where they
+    /// differ.
+    fn tables(
+        &mut self,
+        drive: &mut Drive<'_>,
+        comparison: &Comparison,
+    ) -> Result<Vec<Difference>, PairError> {
+        if let Some(now) = drive.b.present() {
+            drive.a.read_at(now);
+        } else if let Some(now) = drive.a.present() {
+            drive.b.read_at(now);
+        }
+        self.b.table = drive.b.conntrack().map_err(|source| of(drive.b, source))?;
+        self.a.table = drive.a.conntrack().map_err(|source| of(drive.a, source))?;
+        let mut found = Vec::new();
+        comparison.conntrack_tables(drive.since_step(), &self.a.table, &self.b.table, &mut found);
+        Ok(found)
+    }
+
+    /// Reads the table of the DUT without a clock again, as it is now; whether there is one beside one with a clock.
+    fn read_again(&mut self, drive: &mut Drive<'_>) -> Result<bool, PairError> {
+        let (dut, now, table) = match (drive.a.present(), drive.b.present()) {
+            (None, Some(now)) => (&mut *drive.a, now, &mut self.a.table),
+            (Some(now), None) => (&mut *drive.b, now, &mut self.b.table),
+            _ => return Ok(false),
+        };
+        dut.read_at(now);
+        *table = dut.conntrack().map_err(|source| of(dut, source))?;
+        Ok(true)
     }
 
     /// What the counters of A and B did between the last two readings.

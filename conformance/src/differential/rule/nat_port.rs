@@ -8,10 +8,10 @@ mod choice;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::net::SocketAddrV4;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
-use self::choice::Choices;
+use self::choice::{Choices, Excuse};
 use super::checksum::{self, Covered};
 use super::{Context, FramePair, RuleInfo};
 use crate::differential::layout::{Layout, protocol};
@@ -25,18 +25,18 @@ pub const INFO: RuleInfo = RuleInfo {
     applies_to: "ports and query identifiers that source NAT draws after a clash, or any NAT on request: in frames, in \
                  quoted datagrams, in tracked tuples and events, in what sockets receive",
     demands: "one rule of the scenario admits both, by its range or by the class of the original port; where a free port \
-              is kept one side draws alone only if another of its flows has that port; a flow keeps its port as long as it is tracked; two flows never have \
-              the same tuple on one side",
+              is kept one side draws alone only if it cannot keep it, or has a mapping of the same source; a flow keeps its \
+              port as long as it is tracked, and says so in its status; two flows of a zone never have the same tuple on \
+              one side",
     clause: "RFC 4787 §4.1; spec/linux-conntrack-nat.md §7.4",
 };
 
+/// Status bit of a connection whose source was translated (`IPS_SRC_NAT`).
+const SRC_NAT: u32 = 0x10;
 /// After so many tries the kernel gives up (spec/linux-conntrack-nat.md §7.4e).
 const MOST_TRIES: u64 = 248;
 
-/// How a tuple is known: with its protocol.
-type Key = (u8, TrackedTuple);
-
-/// How a flow is known: protocol, zone, and the tuple with which it came.
+/// How a flow is known: protocol, zone, and the tuple with which it came. How a tuple is known: likewise.
 type Flow = (u8, u16, TrackedTuple);
 
 /// The tuples with which one flow goes on, on A and on B.
@@ -60,7 +60,9 @@ pub struct NatPort {
     choices: Choices,
     flows: HashMap<Flow, Names>,
     /// Who has a tuple on A, and who on B.
-    owners: [HashMap<Key, Flow>; 2],
+    owners: [HashMap<Flow, Flow>; 2],
+    /// Zones of flows: a frame does not tell its zone.
+    zones: BTreeSet<u16>,
     born: [HashMap<Flow, Birth>; 2],
     /// Names that were given up at this step, which still stand in what tells of it.
     past: Vec<(u8, [TrackedTuple; 2])>,
@@ -132,6 +134,20 @@ impl NatPort {
         a == b || self.stand(protocol, a, b)
     }
 
+    /// Whether the status bits of a tracked connection are the same but for that which says that its source was translated,
+    /// where one side could keep the source and so left that bit out.
+    pub fn statuses(a: &ConntrackEntry, b: &ConntrackEntry) -> bool {
+        let kept = [a, b].map(|entry| {
+            let worn = inverse(entry.protocol, entry.reply);
+            source(worn) == source(entry.original)
+        });
+        let differing = a.status ^ b.status;
+        differing == 0
+            || (differing == SRC_NAT
+                && kept[0] != kept[1]
+                && [a, b].into_iter().zip(kept).all(|(entry, kept)| (entry.status & SRC_NAT == 0) == kept))
+    }
+
     /// Whether chance decides on source and destination number of the answers to a tracked connection.
     pub fn drawn_in_reply(&self, entry: &ConntrackEntry) -> [bool; 2] {
         let translated = inverse(entry.protocol, entry.reply);
@@ -172,37 +188,53 @@ impl NatPort {
         }
     }
 
-    /// Whether the frames are the first of a flow that no event told of, or the first after both sides drew anew.
+    /// Whether the frames belong to the flow of what came: they come from or go to what its source wears, with another
+    /// destination by a source route or another code than tracking expects, or they are the first of a flow that no event
+    /// told of, or the first after both sides drew anew.
     fn begins(&mut self, context: &Context<'_>, a: &Located, b: &Located) -> bool {
         let Some((stimulus, layout)) = context.stimulus else { return false };
         let Some(came) = Located::of(stimulus, &layout).filter(|came| came.protocol == a.protocol) else {
             return false;
         };
-        let flow = (a.protocol, 0, came.tuple);
         let translated = [a.tuple, b.tuple];
-        let is_redrawn =
-            |names: &Names| names.translated.iter().zip(&translated).all(|(before, now)| before != now);
-        match self.flows.get(&flow) {
-            Some(names) if !is_redrawn(names) => return false,
-            Some(_) => self.forget(&flow),
-            None => {}
+        let in_zone = |zone: &u16| (a.protocol, *zone, came.tuple);
+        let flow = self.zones.iter().map(in_zone).find(|flow| self.flows.contains_key(flow));
+        let flow = flow.unwrap_or(in_zone(&0));
+        if let Some(names) = self.flows.get(&flow) {
+            let [one, other] = translated;
+            if names.translated.map(source) == translated.map(source) {
+                return same_addresses(one, other) && one.destination_id == other.destination_id;
+            }
+            let answered = translated.map(|tuple| inverse(a.protocol, tuple));
+            if names.translated.map(source) == answered.map(source) {
+                let [one, other] = answered;
+                return same_addresses(one, other) && one.destination_id == other.destination_id;
+            }
+            if names.translated.iter().zip(&translated).any(|(known, now)| known == now) {
+                return false;
+            }
         }
+        // Translation leaves the kind of a query.
+        if a.protocol == protocol::ICMP && a.tuple.destination_id != came.tuple.destination_id {
+            return false;
+        }
+        self.forget(&flow);
         self.establish(flow, translated).is_some()
     }
 
     /// Gives a flow its names, if chance may have chosen them and nobody has them.
     fn establish(&mut self, flow: Flow, translated: [TrackedTuple; 2]) -> Option<&mut Names> {
-        let (protocol, _, original) = flow;
+        let (protocol, zone, original) = flow;
         let [a, b] = translated;
         if a != b {
-            let is_excused = self.is_excused(flow, translated);
-            let is_admitted = self.choices.admit(protocol, original, translated, is_excused);
+            let excuse = self.excuse(flow, translated);
+            let is_admitted = self.choices.admit(protocol, original, translated, excuse);
             if !(same_addresses(a, b) && is_admitted) {
                 return None;
             }
         }
         for (side, tuple) in translated.into_iter().enumerate() {
-            let owner = self.owners[side].get(&(protocol, tuple)).copied();
+            let owner = self.owners[side].get(&(protocol, zone, tuple)).copied();
             match owner.map(|owner| (owner, self.flows.get(&owner))) {
                 Some((owner, Some(names))) if names.is_gone[side] => self.forget(&owner),
                 Some((_, Some(_))) => return None,
@@ -213,38 +245,54 @@ impl NatPort {
             // Each number that a search rejects belongs to another flow; what the flow came with and what it had before
             // were looked at already.
             self.rejections += (self.flows.len() as u64).min(MOST_TRIES) + 2;
+        } else if self.is_mapped_apart(flow) {
+            // What its source wears elsewhere may be taken here on one side only.
+            self.rejections += 1;
         }
+        self.zones.insert(zone);
         for (owners, tuple) in self.owners.iter_mut().zip(translated) {
-            owners.insert((protocol, tuple), flow);
+            owners.insert((protocol, zone, tuple), flow);
         }
         Some(self.flows.entry(flow).insert_entry(Names { translated, is_gone: [false; 2] }).into_mut())
     }
 
-    /// Whether each side that does not keep the number with which a flow came has given it to another, or has a mapping of
-    /// the same source already (spec/linux-conntrack-nat.md §7.4b).
-    fn is_excused(&self, flow: Flow, translated: [TrackedTuple; 2]) -> bool {
-        let (protocol, _, original) = flow;
-        translated.iter().enumerate().all(|(side, tuple)| {
-            let kept = (protocol, TrackedTuple { source_id: original.source_id, ..*tuple });
-            tuple.source_id == original.source_id
-                || self.is_mapped(side, flow, *tuple)
-                || self.owners[side]
-                    .get(&kept)
-                    .filter(|owner| **owner != flow)
-                    .and_then(|owner| self.flows.get(owner))
-                    .is_some_and(|names| !names.is_gone[side])
-        })
+    /// What speaks for two different numbers where a free number is kept (spec/linux-conntrack-nat.md §7.4).
+    fn excuse(&self, flow: Flow, translated: [TrackedTuple; 2]) -> Excuse {
+        let (protocol, zone, original) = flow;
+        let is_given = [0, 1].map(|side| {
+            let tuple = translated[side];
+            tuple.source_id == original.source_id || self.is_mapped(side, flow, tuple)
+        });
+        let is_clear = [0, 1].map(|side| {
+            let kept = TrackedTuple { source_id: original.source_id, ..translated[side] };
+            let is_alive = |other: &Flow| {
+                *other != flow && self.flows.get(other).is_some_and(|names| !names.is_gone[side])
+            };
+            is_given[side]
+                || self.owners[side].get(&(protocol, zone, kept)).is_some_and(is_alive)
+                || is_alive(&(protocol, zone, inverse(protocol, kept)))
+        });
+        Excuse { is_clear: is_clear == [true; 2], is_given }
     }
 
     /// Whether `side` translates another flow of the same source to the source of `tuple`.
     fn is_mapped(&self, side: usize, flow: Flow, tuple: TrackedTuple) -> bool {
-        let source = |tuple: TrackedTuple| (tuple.source, tuple.source_id);
+        self.of_source(flow)
+            .any(|names| source(names.translated[side]) == source(tuple) && !names.is_gone[side])
+    }
+
+    /// Whether another flow of the same source wears one thing on A and another on B.
+    fn is_mapped_apart(&self, flow: Flow) -> bool {
+        self.of_source(flow).any(|names| names.translated[0] != names.translated[1])
+    }
+
+    /// The names of other flows of the same source.
+    fn of_source(&self, flow: Flow) -> impl Iterator<Item = &Names> {
         let (protocol, zone, original) = flow;
-        self.flows.iter().any(|(other, names)| {
-            *other != flow
-                && (other.0, other.1, source(other.2)) == (protocol, zone, source(original))
-                && source(names.translated[side]) == source(tuple)
-                && !names.is_gone[side]
+        self.flows.iter().filter_map(move |(other, names)| {
+            let is_sibling =
+                *other != flow && (other.0, other.1, source(other.2)) == (protocol, zone, source(original));
+            is_sibling.then_some(names)
         })
     }
 
@@ -252,19 +300,27 @@ impl NatPort {
         let Some(names) = self.flows.remove(flow) else { return };
         self.past.push((flow.0, names.translated));
         for (owners, tuple) in self.owners.iter_mut().zip(names.translated) {
-            owners.remove(&(flow.0, tuple));
+            let key = (flow.0, flow.1, tuple);
+            if owners.get(&key) == Some(flow) {
+                owners.remove(&key);
+            }
         }
     }
 
     /// Whether tuple `a` of side A is what side B calls `b`, in either direction.
     fn stand(&self, protocol: u8, a: TrackedTuple, b: TrackedTuple) -> bool {
         let forth = |a: TrackedTuple, b: TrackedTuple| {
-            let flow = self.owners[0].get(&(protocol, a));
-            flow.and_then(|flow| self.flows.get(flow)).is_some_and(|names| names.translated == [a, b])
+            let names = |zone: &u16| self.flows.get(self.owners[0].get(&(protocol, *zone, a))?);
+            self.zones.iter().filter_map(names).any(|names| names.translated == [a, b])
                 || self.past.contains(&(protocol, [a, b]))
         };
         forth(a, b) || forth(inverse(protocol, a), inverse(protocol, b))
     }
+}
+
+/// Address and port or identifier that a tuple comes from.
+const fn source(tuple: TrackedTuple) -> (Ipv4Addr, u16) {
+    (tuple.source, tuple.source_id)
 }
 
 /// Takes the ports or identifiers that differ out of the comparison. A checksum over them absorbs what they account

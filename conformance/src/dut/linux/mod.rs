@@ -303,6 +303,10 @@ impl Dut for LinuxDut {
         self.clock_end
     }
 
+    fn present(&self) -> Option<Clock> {
+        Some(self.watch.now())
+    }
+
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
         self.read_counters(counters)?;
         // Few counters move before the first step.

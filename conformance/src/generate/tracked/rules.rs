@@ -113,7 +113,10 @@ fn source(choice: &mut impl Choice) -> Rule {
     } else {
         let first = Ipv4Addr::from(*choice.pick(OWN));
         let last = choice.chance(1, 4).then(|| Ipv4Addr::from_bits(first.to_bits() + choice.below(8)));
-        RuleAction::Snat(Translation { first, last, ports })
+        // Where each destination may mean another address of a pool, a port that chance has taken decides which one.
+        let draws = !matches!(rule.protocol, Some(47 | 99));
+        let persistent = ports.persistent || (last.is_some() && draws);
+        RuleAction::Snat(Translation { first, last, ports: Ports { persistent, ..ports } })
     };
     rule
 }

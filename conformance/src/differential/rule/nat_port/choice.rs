@@ -16,6 +16,16 @@ struct Choice {
     ports: Ports,
 }
 
+/// What speaks for two different numbers of one flow where a free number is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Excuse {
+    /// Each side that does not keep the number with which a flow came has given it to another, or knows a flow that came
+    /// from where the answers would come, or has a mapping of the same source already.
+    pub(super) is_clear: bool,
+    /// Which side did not search: it keeps the number or has the mapping.
+    pub(super) is_given: [bool; 2],
+}
+
 /// Everything that a scenario leaves to chance.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choices {
@@ -52,37 +62,38 @@ impl Choices {
     }
 
     /// Whether the two sides may have drawn `translated` for a flow that came as `original`: only ports or identifiers
-    /// differ, and one rule admits both. `is_excused` says that who drew could not have kept what the flow came with.
+    /// differ, and one rule admits both.
     pub(super) fn admit(
         &self,
         protocol: u8,
         original: TrackedTuple,
         translated: [TrackedTuple; 2],
-        is_excused: bool,
+        excuse: Excuse,
     ) -> bool {
         let [a, b] = translated;
         (a.source_id == b.source_id
-            || self.may_draw_source(protocol, original, [a.source_id, b.source_id], is_excused))
+            || self.may_draw_source((protocol, original), a.destination, [a.source_id, b.source_id], excuse))
             && (a.destination_id == b.destination_id
                 || self.may_draw_destination(protocol, original, [a.destination_id, b.destination_id]))
     }
 
-    /// Whether one rule may have drawn all of `drawn` as source port or query identifier.
+    /// Whether one rule may have drawn all of `drawn` as source port or query identifier of a flow that goes to
+    /// `destination`.
     pub(super) fn may_draw_source(
         &self,
-        protocol: u8,
-        original: TrackedTuple,
+        (protocol, original): (u8, TrackedTuple),
+        destination: Ipv4Addr,
         drawn: [u16; 2],
-        is_excused: bool,
+        excuse: Excuse,
     ) -> bool {
         let came = original.source_id;
         // A query identifier can be translated as part of the destination as well, at random only on request.
-        let is_bound = !self.own.contains(&original.destination)
+        let is_bound = !self.own.contains(&destination)
             && self.source.iter().any(|choice| choice.surely_matches(protocol, original));
         self.source
             .iter()
             .filter(|choice| !is_bound || choice.rule.is_some())
-            .any(|choice| choice.admits_source(protocol, original, drawn, is_excused))
+            .any(|choice| choice.admits_source(protocol, original, drawn, excuse))
             || (protocol == protocol::ICMP
                 && self
                     .destination
@@ -103,18 +114,28 @@ impl Choices {
     /// Whether source and destination number of `translated` were drawn for a flow that came as `original`.
     pub(super) fn drawn(&self, protocol: u8, original: TrackedTuple, translated: TrackedTuple) -> [bool; 2] {
         [
-            self.may_draw_source(protocol, original, [translated.source_id; 2], false),
+            self.may_draw_source(
+                (protocol, original),
+                translated.destination,
+                [translated.source_id; 2],
+                Excuse::default(),
+            ),
             self.may_draw_destination(protocol, original, [translated.destination_id; 2]),
         ]
     }
 }
 
 impl Choice {
-    fn admits_source(&self, protocol: u8, original: TrackedTuple, drawn: [u16; 2], is_excused: bool) -> bool {
+    fn admits_source(&self, protocol: u8, original: TrackedTuple, drawn: [u16; 2], excuse: Excuse) -> bool {
         let range = self.ports.ports.map_or_else(|| class(protocol, original.source_id), ordered);
         // Without a wish for chance a free port is kept, so one side alone draws only where it is not free.
-        let is_kept = drawn.contains(&original.source_id) && !self.ports.random && !is_excused;
-        self.matches(protocol, original) && !is_kept && drawn.iter().all(|port| range.contains(port))
+        let is_kept = drawn.contains(&original.source_id) && !self.ports.random && !excuse.is_clear;
+        // What was not searched for need not be among the numbers that a search without a range looks at.
+        let is_given = excuse.is_given.map(|given| given && excuse.is_clear && self.ports.ports.is_none());
+        let mut ports = drawn.iter().zip(is_given);
+        self.matches(protocol, original)
+            && !is_kept
+            && ports.all(|(port, is_given)| is_given || range.contains(port))
     }
 
     /// A destination is searched from the first port of a range on unless chance is wished for (§7.4).

@@ -199,14 +199,6 @@ fn one_side_draws_alone_only_if_the_port_is_taken() {
 /// What one side had to draw for one peer it uses for another peer as well.
 #[test]
 fn one_side_may_use_a_mapping_again() {
-    let to_another = |inside, outside| {
-        let mut event = new(inside, outside);
-        let another = Ipv4Addr::new(10, 0, 0, 3);
-        (event.entry.original.destination, event.entry.reply.source) = (another, another);
-        event
-    };
-    let agree_there =
-        |nat: &NatPort, a, b| nat.tracked(17, to_another(0, a).entry.reply, to_another(0, b).entry.reply);
     let mut nat = NatPort::new(&scenario());
     nat.learn(&[new(2000, 5001)], &[new(2000, 5002)]);
     nat.learn(&[new(5002, 5002)], &[new(5002, 5003)]);
@@ -252,4 +244,137 @@ fn what_was_drawn_stays_out_of_reports() {
     assert_ne!(blanked(&scenario, 2000), blanked(&scenario, 6000));
     scenario.role = Role::Router;
     assert_ne!(blanked(&scenario, 5000), blanked(&scenario, 6000));
+}
+
+/// A new flow to another peer than those of [`new`].
+fn to_another(inside: u16, outside: u16) -> ConntrackEvent {
+    let mut event = new(inside, outside);
+    let another = Ipv4Addr::new(10, 0, 0, 3);
+    (event.entry.original.destination, event.entry.reply.source) = (another, another);
+    event
+}
+
+fn agree_there(nat: &NatPort, a: u16, b: u16) -> bool {
+    nat.tracked(17, to_another(0, a).entry.reply, to_another(0, b).entry.reply)
+}
+
+/// Privileged ports are drawn from 600 on, but kept from 512 on.
+#[test]
+fn what_one_side_keeps_need_not_be_what_a_search_looks_at() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(521, 765)], &[new(521, 781)]);
+    nat.learn(&[to_another(521, 521)], &[to_another(521, 790)]);
+    assert!(!agree_there(&nat, 521, 790), "B has no such mapping");
+    nat.learn(&[to_another(521, 521)], &[to_another(521, 781)]);
+    assert!(agree_there(&nat, 521, 781), "B maps 521 to 781 already, A found 765 taken there");
+    nat.learn(&[to_another(522, 100)], &[to_another(522, 782)]);
+    assert!(!agree_there(&nat, 100, 782), "no search looks at 100");
+}
+
+#[test]
+fn a_port_is_taken_by_a_flow_from_where_answers_would_come() {
+    let mut nat = NatPort::new(&scenario());
+    let mut from_peer = new(0, 0);
+    from_peer.entry.original =
+        TrackedTuple { source: PEER, destination: OWN, source_id: 53, destination_id: 2000 };
+    from_peer.entry.reply =
+        TrackedTuple { source: OWN, destination: PEER, source_id: 2000, destination_id: 53 };
+    let end = ConntrackEvent { kind: ConntrackEventKind::Destroy, ..from_peer.clone() };
+    nat.learn(&[from_peer.clone()], &[from_peer]);
+    nat.learn(&[end, new(2000, 2000)], &[new(2000, 5000)]);
+    assert!(agree(&nat, 2000, 5000), "B could not keep 2000");
+}
+
+#[test]
+fn each_zone_has_its_own_ports() {
+    let in_zone = |zone, outside| {
+        let mut event = new(2000, outside);
+        event.entry.zone = zone;
+        event
+    };
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[in_zone(0, 5000)], &[in_zone(0, 6000)]);
+    nat.learn(&[in_zone(1, 5000)], &[in_zone(1, 6001)]);
+    assert!(agree(&nat, 5000, 6000) && agree(&nat, 5000, 6001));
+}
+
+/// Where the source of a flow wears different things elsewhere, one side may have to look at one more number.
+#[test]
+fn a_mapping_that_is_taken_here_counts_as_a_search() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
+    nat.take_rejections();
+    nat.learn(&[to_another(2000, 2000)], &[to_another(2000, 2000)]);
+    assert_eq!(nat.take_rejections(), 1);
+    nat.learn(&[to_another(2001, 2001)], &[to_another(2001, 2001)]);
+    assert_eq!(nat.take_rejections(), 0, "nothing else has this source");
+}
+
+/// Source routes change destinations behind the back of tracking.
+#[test]
+fn a_source_route_leaves_the_source_that_a_flow_wears() {
+    let rerouted = |port| {
+        let mut frame = datagram(port);
+        frame[19] = 9;
+        with_checksum(frame)
+    };
+    let mut world = nat(2000);
+    assert!(world.equal(&datagram(5000), &datagram(6000)));
+    assert!(world.equal(&rerouted(5000), &rerouted(6000)));
+    assert!(!world.equal(&rerouted(5000), &datagram(6000)), "two destinations");
+    assert!(world.equal(&datagram(5000), &datagram(6000)), "the names are still known");
+}
+
+/// The box answers a query of any code by code 0, which tracking takes for no answer.
+#[test]
+fn an_answer_with_another_code_goes_to_what_the_flow_wears() {
+    let query = |id| icmp(&[8, 1, 0, 0, 0, id, 0, 1]);
+    let answer = |id| {
+        let mut frame = icmp(&[0, 0, 0, 0, 0, id, 0, 1]);
+        let (source, destination) = frame[12..20].split_at_mut(4);
+        source.swap_with_slice(destination);
+        frame
+    };
+    let mut world = World::default().with_role(Role::Nat).with_stimulus(query(9));
+    assert!(world.equal(&query(77), &query(78)));
+    assert!(world.equal(&answer(77), &answer(78)));
+    assert!(!world.equal(&answer(77), &answer(79)));
+    assert!(world.equal(&query(77), &query(78)), "the names are still known");
+}
+
+/// What is redirected here does not meet the rules for what leaves.
+#[rstest]
+#[case::ends_here(OWN, true)]
+#[case::leaves_by_the_range(PEER, false)]
+fn a_redirected_flow_is_bound_as_those_that_end_here(#[case] destination: Ipv4Addr, #[case] is_free: bool) {
+    let mut scenario = scenario();
+    let range = masquerade(Some((3000, 3003)), false);
+    scenario.rules.push(crate::model::Rule::new(crate::model::scenario::Hook::Postrouting, range));
+    let original = TrackedTuple { source: INSIDE, destination: PEER, source_id: 2000, destination_id: 53 };
+    let drawn = [5000, 6000].map(|port| TrackedTuple { destination, source_id: port, ..original });
+    let choices = Choices::of(&scenario);
+    assert_eq!(choices.admit(17, original, drawn, Excuse::default()), is_free);
+}
+
+#[rstest]
+#[case::the_same(2000, 0x188, 2000, 0x188, true)]
+#[case::one_side_kept_it(2000, 0x188, 5000, 0x198, true)]
+#[case::both_drew(5000, 0x198, 6000, 0x198, true)]
+#[case::both_kept_it(2000, 0x188, 2000, 0x198, false)]
+#[case::the_bit_lies(2000, 0x198, 5000, 0x188, false)]
+#[case::another_bit(2000, 0x188, 5000, 0x19a, false)]
+fn status_follows_translation(
+    #[case] a: u16,
+    #[case] status_a: u32,
+    #[case] b: u16,
+    #[case] status_b: u32,
+    #[case] equal: bool,
+) {
+    let entry = |outside, status| {
+        let mut entry = new(2000, outside).entry;
+        entry.original.source = OWN;
+        entry.status = status;
+        entry
+    };
+    assert_eq!(NatPort::statuses(&entry(a, status_a), &entry(b, status_b)), equal);
 }
