@@ -50,11 +50,10 @@ fn stack(profile: Profile) -> Stack {
     let local = Some(SocketAddrV4::new([10, 0, 0, 1].into(), 7));
     for kind in [SocketKind::Udp, SocketKind::Tcp, SocketKind::Ping, SocketKind::Raw(1), SocketKind::Raw(253)]
     {
-        let options = vec![
-            SocketOption::ReceiveErrors(true),
-            SocketOption::ReceiveErrorsRfc4884(true),
-            SocketOption::RouterAlert(true),
-        ];
+        let mut options = vec![SocketOption::ReceiveErrors(true), SocketOption::ReceiveErrorsRfc4884(true)];
+        if matches!(kind, SocketKind::Raw(_)) {
+            options.push(SocketOption::RouterAlert(true));
+        }
         let wanted = SocketConfig { kind, local, peer: None, options };
         stack.open_socket(Instant::ZERO, 0, &wanted, &mut Count::default()).unwrap();
     }

@@ -4,7 +4,7 @@ use super::prelude::*;
 
 /// The sections of RFC 5927.
 pub(super) fn sections() -> Vec<Section> {
-    vec![idle(), opening(), ports(), middlebox()]
+    vec![idle(), opening(), half_open(), ports(), middlebox()]
 }
 
 const SYN: u8 = 0x02;
@@ -121,6 +121,41 @@ fn opening() -> Section {
         .cases([-1, 1, 77_777].map(|off| {
             case(format!("error-whose-number-is-off-by-{off}-has-no-effect"), ["rfc5927-4.1-2"], move |w| {
                 connect(w).react(about_syn(3, 3, off)).reports_nothing()
+            })
+            .alias("idea/I05")
+        }))
+}
+
+/// A connection that a peer began to open: the listening application, which has not heard of it, hears nothing of errors
+/// about it either. Where the way back is gone it may be given up; where a port is said to be unreachable it lives on.
+fn half_open() -> Section {
+    let syn = |w: &World| {
+        let syn = tcp().source_port(PEER_PORT).destination_port(80).sequence_number(1000).flags(SYN);
+        send(w.ip(syn)).some(seen::tcp(SYN | ACK).ports(80, PEER_PORT))
+    };
+    let errors = [
+        ("net-unreachable", 3, 0),
+        ("host-unreachable", 3, 1),
+        ("protocol-unreachable", 3, 2),
+        ("port-unreachable", 3, 3),
+        ("ttl-exceeded", 11, 0),
+        ("parameter-problem", 12, 0),
+    ];
+    section("rfc5927/half-open")
+        .on(host().tcp(80))
+        .cases(errors.map(|(name, icmp_type, code)| {
+            case(format!("{name}-is-not-told-to-the-listener"), [], move |w| {
+                syn(w).react(error_about(icmp_type, code, 0)).reports_nothing()
+            })
+            .alias("idea/I05")
+        }))
+        .cases([("protocol", 2), ("port", 3)].map(|(name, code)| {
+            case(format!("{name}-unreachable-does-not-end-it"), [], move |w| {
+                let script = syn(w).react(error_about(3, code, 0)).react(|seen| {
+                    let answer = seen.of_step(0)?;
+                    Ok(Packet::back_to(answer, segment(answer, ACK)?))
+                });
+                still_takes_data(script, w)
             })
             .alias("idea/I05")
         }))

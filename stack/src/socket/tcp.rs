@@ -21,6 +21,7 @@ use crate::stack::Stack;
 use crate::time::Instant;
 use crate::transport::append_segment;
 use crate::wire::Protocol;
+use crate::wire::icmp::IcmpType;
 use crate::wire::tcp::{ACK, FIN, PSH, RST, SYN, TcpHeader, TcpOption, TcpView};
 
 /// Connections that wait to be completed or used, at one listening socket.
@@ -32,6 +33,8 @@ const SYN_RETRIES: u8 = 6;
 const SYN_ACK_RETRIES: u8 = 5;
 /// Largest segment where the peer told none. RFC 9293 §3.7.1.
 const DEFAULT_MSS: u16 = 536;
+/// The greatest code of Destination Unreachable by which there is no way: net is 0, host 1. RFC 792.
+const HOST_UNREACHABLE: u8 = 1;
 /// Octets of the headers of IP and TCP.
 const HEADERS_LEN: u32 = 40;
 /// Window announced at all times.
@@ -424,6 +427,19 @@ impl Stack {
         true
     }
 
+    /// Whether a connection that a peer began to open outlives an error about its SYN-ACK. The application has not heard of
+    /// it, and hears nothing of its end. RFC 1122 §4.2.3.9 would have it live where the way back is gone.
+    fn keeps_half_open(&mut self, report: &ErrorReport<'_>) -> bool {
+        let has_no_way = match report.icmp_type {
+            IcmpType::DestinationUnreachable => report.code <= HOST_UNREACHABLE,
+            kind => matches!(kind, IcmpType::TimeExceeded | IcmpType::ParameterProblem),
+        };
+        if has_no_way {
+            self.counters.bump(Counter::TcpExtListenDrops);
+        }
+        !has_no_way
+    }
+
     /// Tells whether the connection lives on.
     fn report_to_connection<S: Sink>(
         &mut self,
@@ -439,6 +455,9 @@ impl Stack {
             self.counters.bump(Counter::TcpExtOutOfWindowIcmps);
             return true;
         }
+        if connection.state == State::SynReceived {
+            return self.keeps_half_open(report);
+        }
         self.learn_for(id, report);
         let Some(socket) = self.sockets.get(id) else { return true };
         if report.is_fragmentation_needed() {
@@ -448,7 +467,7 @@ impl Stack {
             return true;
         };
         let options = socket.options;
-        let is_opening = matches!(connection.state, State::SynSent | State::SynReceived);
+        let is_opening = connection.state == State::SynSent;
         if !is_opening && !options.receive_errors {
             return true;
         }
