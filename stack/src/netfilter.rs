@@ -266,6 +266,8 @@ impl Netfilter {
             Classification::TableFull => return self.refuse_untracked(packet),
             Classification::Invalid(why) => {
                 packet.sum_failed = why.is_checksum();
+                // The zone goes with what is attached, which is nothing; whoever tracks it next asks in the zone of all.
+                packet.zone = 0;
                 around.note("not part of a connection", "", why.name());
                 let is_dropped = self.translates && self.departures.unmapped_error_is_dropped;
                 if is_dropped && entrance == Entrance::Prerouting && filter::clause::is_error(packet) {
