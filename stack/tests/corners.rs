@@ -349,10 +349,20 @@ fn replies_that_a_rule_stops() {
 /// Linux draws a TCP header together that is spread over fragments, to look for a connection of its own: they go on cut
 /// anew.
 #[rstest]
-#[case::tcp(6, &[52, 28])]
-#[case::another(253, &[28, 52])]
-fn a_header_in_pieces(#[case] protocol: u8, #[case] lengths: &[usize]) {
-    let mut config = config(&[("net.ipv4.ip_forward", "1")]);
+#[case::tcp(6, ("1", "1"), &[52, 28])]
+#[case::another(253, ("1", "1"), &[28, 52])]
+#[case::tcp_not_looked_for(6, ("1", "0"), &[28, 52])]
+#[case::nothing_looked_for(6, ("0", "1"), &[28, 52])]
+fn a_header_in_pieces(
+    #[case] protocol: u8,
+    #[case] (early_demux, tcp_early_demux): (&str, &str),
+    #[case] lengths: &[usize],
+) {
+    let mut config = config(&[
+        ("net.ipv4.ip_forward", "1"),
+        ("net.ipv4.ip_early_demux", early_demux),
+        ("net.ipv4.tcp_early_demux", tcp_early_demux),
+    ]);
     config.netfilter.tracks = true;
     config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap();
     let mut stack = Stack::new(config, 1).unwrap();

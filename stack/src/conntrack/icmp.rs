@@ -56,6 +56,8 @@ pub(crate) enum Refusal {
 /// Examines the `message` of an ICMP datagram, and tells its type.
 pub(crate) fn precheck(message: &[u8], verify: bool) -> Result<u8, Refusal> {
     let Some(header) = message.get(..8) else { return Err(Refusal::Short) };
+    // Linux sums up the header in front as well, whose sum is that of ones: a message of zeros comes to the same.
+    let is_intact = |message: &[u8]| is_intact(message) || message.iter().all(|octet| *octet == 0);
     if verify && !is_intact(message) {
         return Err(Refusal::Checksum);
     }
@@ -72,6 +74,8 @@ mod tests {
     #[case::short(&[8, 0, 0xf7, 0xff, 0, 0, 0], Err(Refusal::Short))]
     #[case::intact(&[8, 0, 0xf7, 0xff, 0, 0, 0, 0], Ok(8))]
     #[case::checksum(&[8, 0, 0xf7, 0xfe, 0, 0, 0, 0], Err(Refusal::Checksum))]
+    #[case::zeros(&[0; 8], Ok(0))]
+    #[case::zeros_but_for_the_type(&[8, 0, 0, 0, 0, 0, 0, 0], Err(Refusal::Checksum))]
     #[case::highest_type(&[18, 0, 0xed, 0xff, 0, 0, 0, 0], Ok(18))]
     #[case::type_beyond(&[19, 0, 0xec, 0xff, 0, 0, 0, 0], Err(Refusal::Type))]
     #[case::last_type(&[255, 0, 0, 0xff, 0, 0, 0, 0], Err(Refusal::Type))]

@@ -41,7 +41,10 @@ impl Stack {
         if self.run_hook(Hook::Prerouting, packet, sink)? == Passage::Ends {
             return Ok(Outcome::Stolen);
         }
-        look_ahead(packet);
+        let sysctls = &self.config.sysctls;
+        if sysctls.ip_early_demux != 0 && sysctls.tcp_early_demux != 0 {
+            look_ahead(packet);
+        }
         self.route_received(packet, sink)?; // RFC 1122 §3.2.1.3, RFC 1812 §5.3.7
         if packet.header_len() > 20 {
             self.receive_options(packet, sink)?; // RFC 1122 §3.2.1.8
@@ -297,6 +300,7 @@ const fn route_text(route: &Route) -> &'static str {
         _ => "deliver",
     }
 }
+
 /// Looks at the transport header before routing, as Linux does to find a connection of its own early: a TCP header that
 /// is spread over fragments is drawn together, so that they cannot go on as they came.
 fn look_ahead(packet: &mut Packet) {

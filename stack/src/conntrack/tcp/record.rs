@@ -130,8 +130,12 @@ impl TcpRecord {
         self.windows[0].end
     }
 
-    /// Takes over window scale and SACK permission from a SYN; every other flag but [`SideFlags::LIBERAL`] is cleared.
+    /// Takes over window scale and SACK permission from a SYN; every other flag but [`SideFlags::LIBERAL`] is cleared. A SYN
+    /// without options leaves everything as it is.
     pub(crate) fn take_options(&mut self, side: usize, segment: &Segment<'_>) {
+        if !segment.has_options() {
+            return;
+        }
         let mut flags = self.flags[side].common(SideFlags::LIBERAL);
         self.scales[side] = 0;
         if let Some(scale) = segment.window_scale() {

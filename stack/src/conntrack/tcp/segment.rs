@@ -83,6 +83,11 @@ impl<'a> Segment<'a> {
         self.flags & RST != 0
     }
 
+    /// Whether there is anything behind the fixed part of the header.
+    pub(crate) const fn has_options(&self) -> bool {
+        !self.options.is_empty()
+    }
+
     /// Window scale offered, at most 14; `None` without the option.
     pub(crate) fn window_scale(&self) -> Option<u8> {
         Options(self.options).find_map(|(kind, value)| match (kind, value) {
