@@ -8,8 +8,6 @@ use crate::wire::{Protocol, Sum};
 const ESP: u8 = 50;
 /// Authentication Header.
 const AH: u8 = 51;
-/// Datagram Congestion Control Protocol.
-const DCCP: u8 = 33;
 
 /// Whether the packet is what its sender made of it, as far as a checksum tells: an error about anything else would
 /// help nobody. As in Linux a protocol that is not known is taken to sum up its whole payload like ICMP.
@@ -22,7 +20,7 @@ pub fn is_answerable(packet: &Packet, is_verified: bool) -> bool {
     let payload = packet.payload();
     match packet.protocol() {
         _ if is_verified => return true,
-        AH | ESP | DCCP | protocol::SCTP | protocol::UDPLITE | protocol::GRE => return true,
+        AH | ESP | protocol::SCTP | protocol::UDPLITE | protocol::GRE => return true,
         protocol::UDP if payload.get(6..8) == Some(&[0, 0]) => return true,
         _ => {}
     }
@@ -49,6 +47,7 @@ mod tests {
     #[case::sums_to_nothing(99, &[0x08, 0, 0xf7, 0xff], true)]
     #[case::sums_to_something(99, &[0x08, 0, 0xf7, 0xfe], false)]
     #[case::empty(99, &[], true)]
+    #[case::dccp(33, &[0x08, 0, 0xf7, 0xfe], false)]
     #[case::icmp(1, &[8, 0, 0xf7, 0xff, 0, 0, 0, 0], true)]
     #[case::broken_icmp(1, &[8, 0, 0xf7, 0xfd, 0, 0, 0, 0], false)]
     #[case::gre_without_sum(47, &[0, 0, 8, 0], true)]

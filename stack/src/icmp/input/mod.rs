@@ -33,8 +33,10 @@ impl Stack {
         self.counters.bump(Counter::IcmpInMsgs);
         let packet = &*packet;
         let octets = packet.payload();
-        // Nobody sums up again what has never left.
-        if packet.link != PacketLink::LoopedBack && !checksum::is_intact(octets) {
+        // Nobody sums up again what has never left, or what connection tracking has found right on its way in.
+        let is_verified = packet.link == PacketLink::LoopedBack;
+        let was_verified = || self.hooks.has_summed(packet) && !packet.sum_failed;
+        if !is_verified && !checksum::is_intact(octets) && !was_verified() {
             return Err(DropReason::IcmpChecksumWrong.into());
         }
         let Ok(message) = IcmpView::new(octets) else {
