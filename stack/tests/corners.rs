@@ -418,3 +418,30 @@ fn a_clock_that_ticks_at_work(#[case] later: u64, #[case] errors: usize) {
     stack.tick_before_look(Some((last_look + later, Instant::ZERO + Duration::from_secs(1))));
     assert_eq!(answers(&mut stack, &datagram).len(), errors);
 }
+
+/// RFC 1122 §4.2.3.9. What a peer began to open ends where there is no way back, as Linux has it, and outlives other errors.
+#[rstest]
+#[case::net(3, 0, true)]
+#[case::host(3, 1, true)]
+#[case::protocol(3, 2, false)]
+#[case::port(3, 3, false)]
+#[case::source_route(3, 5, false)]
+#[case::time(11, 0, true)]
+#[case::parameter(12, 0, true)]
+fn errors_about_half_a_connection(#[case] icmp_type: u8, #[case] code: u8, #[case] ends: bool) {
+    let mut stack = host(&[]);
+    let local = Some(SocketAddrV4::new(OWN, 80));
+    let wanted = SocketConfig { kind: SocketKind::Tcp, local, peer: None, options: Vec::new() };
+    stack.open_socket(Instant::ZERO, 0, &wanted, &mut Sent::default()).unwrap();
+    let segment = || tcp().source_port(2000).destination_port(80);
+    let syn = from(PEER).carry(segment().sequence_number(1000).flags(2)).build();
+    let answer = answers(&mut stack, &syn).remove(0).1;
+    let number = u32::from_be_bytes(*answer[24..].first_chunk().unwrap());
+    let error = from(PEER).carry(icmp(icmp_type, code).quote(&answer)).build();
+    assert!(answers(&mut stack, &error).is_empty());
+    assert_eq!(stack.counters().value(Counter::TcpExtListenDrops), u64::from(ends));
+    assert_eq!(stack.counters().value(Counter::TcpAttemptFails), 0);
+    let ack = segment().sequence_number(1001).acknowledgment_number(number.wrapping_add(1)).flags(16);
+    // Nobody knows the connection any more, which a reset tells.
+    assert_eq!(answers(&mut stack, &from(PEER).carry(ack).build()).len(), usize::from(ends));
+}

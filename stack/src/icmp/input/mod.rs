@@ -34,9 +34,8 @@ impl Stack {
         let packet = &*packet;
         let octets = packet.payload();
         // Nobody sums up again what has never left, or what connection tracking has found right on its way in.
-        let is_verified = packet.link == PacketLink::LoopedBack;
-        let was_verified = || self.hooks.has_summed(packet) && !packet.sum_failed;
-        if !is_verified && !checksum::is_intact(octets) && !was_verified() {
+        let was_found_right = || self.hooks.has_summed(packet) && !packet.sum_failed;
+        if packet.link != PacketLink::LoopedBack && !checksum::is_intact(octets) && !was_found_right() {
             return Err(DropReason::IcmpChecksumWrong.into());
         }
         let Ok(message) = IcmpView::new(octets) else {
