@@ -461,6 +461,16 @@ fn check(knob: &str, rows: &str) {
     o RA 7777/900 -> ESTABLISHED/o CLOSE 10
 "
 )]
+#[case::rst_below_maxack_after_another_syn(
+    "",
+    "
+    o S 0/0 -> NEW/o SYN_SENT 120 U
+    r SA 9000/0 -> ESTABLISHED/r SYN_RECV 60
+    o SA 0/9001 -> ESTABLISHED/o SYN_RECV 60
+    o SA 40/0 -> ESTABLISHED/o SYN_RECV 60
+    r RA 9000/0 -> INVALID SYN_RECV 60
+"
+)]
 #[case::window_scaling_both(
     "",
     "
