@@ -64,6 +64,10 @@ fn rules_of(scenario: &str) -> Vec<Rule> {
             let inner = Conditions { from: Some(inside), to: Some(inside), ..any };
             [&publish[..], &[snat(inner, to(T2)), snat(masked, to(T2))]].concat()
         }
+        "gre" => {
+            let gre_to_t2 = Conditions { to: Some(Prefix::host(T2)), protocol: Some(47), ..any };
+            vec![dnat(gre_to_t2, to(A)), snat(masked, to(T))]
+        }
         "dnat-both" => vec![dnat(echo_to(T), to(A)), dnat(echo_to(T2), to(A))],
         "masquerade" => vec![snat(masked, Action::Translate(Binding::Masquerade(Range::default())))],
         "identifiers" => {
