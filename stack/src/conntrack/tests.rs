@@ -14,6 +14,8 @@ use super::*;
 use crate::packet::Attachment;
 use crate::time::Instant;
 
+mod clash;
+
 const START: Instant = Instant::from_micros(4_000_000_000);
 
 fn tracker(change: impl FnOnce(&mut ConntrackConfig)) -> Conntrack {
@@ -188,6 +190,42 @@ fn udp_becomes_a_stream(#[case] packets: &[(u64, bool)], #[case] life: u32, #[ca
         pass(&mut conntrack, now, &datagram);
     }
     let [(left, bits)] = entries(&mut conntrack, now)[..] else { panic!("one entry") };
+    assert_eq!((left, bits & Status::ASSURED.bits() != 0), (life, assured));
+}
+
+/// The first packet of a protocol from A to B, or an answer to it.
+fn packet(protocol: u8, is_answer: bool) -> Vec<u8> {
+    let (source, destination, ports) = if is_answer { (B, A, (53, 1000)) } else { (A, B, (1000, 53)) };
+    let payload = match protocol {
+        1 => query(if is_answer { 0 } else { 8 }, 0, 7),
+        6 => Tcp::new(ports, if is_answer { "SA" } else { "S" }, 100, 101).octets(source, destination),
+        17 | 136 => udp(source, destination, ports),
+        _ => [0; 8].to_vec(),
+    };
+    ip(source, destination, protocol, &payload)
+}
+
+/// Protocol, whether each packet is an answer, life left after the last one, and whether the entry is assured then
+/// (`stack/spec/linux-conntrack-nat.md` §4.2, §4.3).
+#[rstest]
+#[case::icmp(1, &[false], 30, false)]
+#[case::icmp_answered(1, &[false, true, false, true], 30, false)]
+#[case::gre(47, &[false, false], 30, false)]
+#[case::gre_answered(47, &[false, true], 30, false)]
+#[case::gre_both_ways(47, &[false, true, false], 180, true)]
+#[case::udp_lite(136, &[false, false], 30, false)]
+#[case::udp_lite_answered(136, &[false, true], 30, false)]
+#[case::udp_lite_stream(136, &[false, true, true], 120, true)]
+#[case::another(99, &[false], 600, false)]
+#[case::another_both_ways(99, &[false, true, false], 600, false)]
+fn lives(#[case] protocol: u8, #[case] packets: &[bool], #[case] life: u32, #[case] assured: bool) {
+    let mut conntrack = tracker(|_| {});
+    for is_answer in packets {
+        pass(&mut conntrack, START, &packet(protocol, *is_answer));
+        // What GRE is given is read when the entry is made.
+        (conntrack.config.gre_timeout, conntrack.config.gre_timeout_stream) = (1, 2);
+    }
+    let [(left, bits)] = entries(&mut conntrack, START)[..] else { panic!("one entry") };
     assert_eq!((left, bits & Status::ASSURED.bits() != 0), (life, assured));
 }
 

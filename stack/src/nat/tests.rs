@@ -57,7 +57,15 @@ impl Gateway {
 
     /// Forwards a packet without touching its TTL; `None` if it is dropped.
     fn forward(&mut self, octets: Vec<u8>, incoming: InterfaceId) -> Option<Vec<u8>> {
-        let outgoing = if incoming == LAN { WAN } else { LAN };
+        self.forward_by(octets, incoming, if incoming == LAN { WAN } else { LAN })
+    }
+
+    fn forward_by(
+        &mut self,
+        octets: Vec<u8>,
+        incoming: InterfaceId,
+        outgoing: InterfaceId,
+    ) -> Option<Vec<u8>> {
         let mut packet = Packet { octets, incoming: Some(incoming), ..Packet::default() };
         for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
             let outgoing = (hook != Hook::Prerouting).then_some((outgoing, packet.destination()));
@@ -206,6 +214,21 @@ fn translation_is_reversible() {
     quickcheck::QuickCheck::new().tests(500).quickcheck(test);
 }
 
+/// Linux: what a masqueraded connection sends by another interface than the one whose address it wears is lost, and so is
+/// the connection; what comes then begins a new one (`stack/spec/linux-conntrack-nat.md` §7.5).
+#[test]
+fn a_masqueraded_connection_does_not_move() {
+    let mut gateway = Gateway::new(Range::default(), 1);
+    let sent = ip(A, B, 17, &udp_with(A, B, (5000, 53), b"hello"));
+    let left = ip(T, B, 17, &udp_with(T, B, (5000, 53), b"hello"));
+    let count = |gateway: &Gateway| gateway.netfilter.conntrack().len();
+    for _ in 0..2 {
+        assert_eq!(gateway.forward(sent.clone(), LAN), Some(left.clone()));
+    }
+    assert_eq!((gateway.forward_by(sent.clone(), LAN, InterfaceId(3)), count(&gateway)), (None, 0));
+    assert_eq!((gateway.forward_by(sent.clone(), LAN, InterfaceId(3)), count(&gateway)), (Some(sent), 1));
+}
+
 /// Two inner ends that want the same outer one never get it.
 #[test]
 fn mappings_are_unique() {
@@ -222,31 +245,39 @@ fn mappings_are_unique() {
     assert!(worn.iter().all(|port| *port >= 1024));
 }
 
-/// Forty ports and as many TCP connections to one server, of which the last segment of the client had `flags`; then
-/// whether another client, whose SYN has this sequence number, gets through to the same server.
+/// Forty ports and as many TCP connections to one server, translated or from the gateway's own address, of which the last
+/// segment of the client had `flags`; then whether another client, whose SYN has this sequence number, gets through to the
+/// same server (`stack/spec/linux-conntrack-nat.md` §7.4).
 #[rstest]
-#[case::all_are_reset("RA", 5000, true)]
-#[case::sequence_number_that_was_used("RA", 50, false)]
-#[case::all_are_alive("A", 5000, false)]
+#[case::all_are_reset(true, "RA", 5000, true)]
+#[case::sequence_number_that_was_used(true, "RA", 50, false)]
+#[case::all_are_alive(true, "A", 5000, false)]
+#[case::none_was_translated(false, "RA", 5000, false)]
 fn a_connection_that_is_over_gives_its_port_away(
+    #[case] was_translated: bool,
     #[case] flags: &str,
     #[case] sequence: u32,
     #[case] is_translated: bool,
 ) {
     let mut gateway = Gateway::new(Range { ids: Some((3000, 3039)), ..Range::default() }, 1);
-    let send = |gateway: &mut Gateway, host: u8, flags: &str, sequence: u32, acknowledgment: u32| {
-        let source = Ipv4Addr::new(10, 0, 2, host);
-        let segment = Tcp::new((5000, 80), flags, sequence, acknowledgment).octets(source, B);
-        gateway.forward(ip(source, B, protocol::TCP, &segment), LAN)
+    let send = |gateway: &mut Gateway, from: (Ipv4Addr, u16), flags: &str, sequence, acknowledgment| {
+        let segment = Tcp::new((from.1, 80), flags, sequence, acknowledgment).octets(from.0, B);
+        gateway.forward(ip(from.0, B, protocol::TCP, &segment), LAN)
     };
-    for host in 0..40 {
-        let left = send(&mut gateway, host, "S", 100, 0).unwrap();
+    for number in 0..40 {
+        let from = if was_translated {
+            (Ipv4Addr::new(10, 0, 2, number), 5000)
+        } else {
+            (T, 3000 + u16::from(number))
+        };
+        let left = send(&mut gateway, from, "S", 100, 0).unwrap();
         let port = u16::from_be_bytes([left[20], left[21]]);
+        assert!(was_translated || port == from.1);
         let answer = Tcp::new((80, port), "SA", 500, 101).octets(B, T);
         gateway.forward(ip(B, T, protocol::TCP, &answer), WAN).unwrap();
-        send(&mut gateway, host, flags, 101, 501).unwrap();
+        send(&mut gateway, from, flags, 101, 501).unwrap();
     }
-    assert_eq!(send(&mut gateway, 40, "S", sequence, 0).is_some(), is_translated);
+    assert_eq!(send(&mut gateway, (A, 5000), "S", sequence, 0).is_some(), is_translated);
 }
 
 /// Linux: what is redirected goes to the interface that it came in by, or stays here where it was made here.
