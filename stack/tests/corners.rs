@@ -1,7 +1,11 @@
 //! Rules that the recordings of the kernel do not reach: one stimulus each, and what shows of it.
 
+#[path = "corners/messages.rs"]
+mod messages;
 #[path = "corners/output.rs"]
 mod output;
+#[path = "corners/routes.rs"]
+mod routes;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -219,6 +223,7 @@ fn limits_that_stand_alike() {
 
 /// RFC 1191 §4: what came in pieces that fit the next link goes on in such pieces, whatever DF says of them.
 #[rstest]
+#[case::pieces_fit_with_room(600, 2)]
 #[case::pieces_fit(596, 2)]
 #[case::a_piece_is_too_long(595, 0)]
 fn pieces_that_were_put_together_to_be_tracked(#[case] mtu: u32, #[case] forwarded: usize) {

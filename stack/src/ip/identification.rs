@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn each_destination_is_counted_for_itself() {
+        let mut source = Identifications::new(1);
+        let mut to = |destination| source.next(Instant::ZERO, destination, B, Protocol::Icmp, |_| 0);
+        let (first, _, second) = (to(A), to(Ipv4Addr::new(10, 0, 0, 3)), to(A));
+        assert_eq!(second, first.wrapping_add(1));
+    }
+
+    #[test]
     fn within_a_jiffy_they_count_by_one() {
         let mut source = Identifications::new(1);
         let first = next(&mut source, 9, Protocol::Icmp, 0);

@@ -71,9 +71,19 @@ pub(super) fn repaired(mut octets: std::vec::Vec<u8>) -> std::vec::Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::short(&[0x45; 19], "19 octets where a header has 20")]
+    #[case::version(&[0x65; 20], "version 6")]
+    #[case::header(&[0x4f; 20], "header of 60 octets in 20 octets")]
+    fn errors_say_what_is_wrong(#[case] octets: &[u8], #[case] text: &str) {
+        assert_eq!(Ipv4View::new(octets).unwrap_err().to_string(), text);
+    }
 
     #[rstest]
     #[case(0, Some(0))]

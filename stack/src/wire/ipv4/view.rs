@@ -272,6 +272,14 @@ mod tests {
         assert_eq!(Ipv4View::new(octets), Err(expected));
     }
 
+    #[rstest]
+    #[case::version_six(0x65, Ok(20))]
+    #[case::four_words(0x64, Err(Ipv4Error::HeaderLength { ihl: 4 }))]
+    fn any_version_will_do_where_nobody_looks(#[case] first: u8, #[case] expected: Result<usize, Ipv4Error>) {
+        let octets = with(0, first);
+        assert_eq!(Ipv4View::of_any_version(&octets).map(|view| view.header_len()), expected);
+    }
+
     #[test]
     fn fields_of_an_echo_request() {
         let view = Ipv4View::verified(&ECHO).unwrap();
