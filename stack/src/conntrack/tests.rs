@@ -15,6 +15,7 @@ use crate::packet::Attachment;
 use crate::time::Instant;
 
 mod clash;
+mod invalidity;
 
 const START: Instant = Instant::from_micros(4_000_000_000);
 

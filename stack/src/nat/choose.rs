@@ -162,6 +162,7 @@ impl Choice<'_> {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use std::collections::BTreeSet;
 
     use crate::conntrack::testing::{A, B, ip, udp};
     use crate::conntrack::{ConntrackConfig, Entrance, HashKey};
@@ -225,6 +226,51 @@ mod tests {
             manip,
         };
         assert_eq!(choice.ids_to_search(original), expected);
+    }
+
+    /// Ports that 32 systems choose from 1000 to 1999 where nobody has any, by the port that the packet has. Linux: where a
+    /// destination is translated the search begins with the first, unless it is to be at random
+    /// (`stack/spec/linux-conntrack-nat.md` §7.4).
+    #[rstest]
+    #[case::source_inside(Manip::Source, false, 1500, Some(1500))]
+    #[case::source_outside(Manip::Source, false, 5000, None)]
+    #[case::random_source(Manip::Source, true, 1500, None)]
+    #[case::destination_inside(Manip::Destination, false, 1500, Some(1500))]
+    #[case::destination_outside(Manip::Destination, false, 5000, Some(1000))]
+    #[case::random_destination(Manip::Destination, true, 1500, None)]
+    fn where_a_search_begins(
+        #[case] manip: Manip,
+        #[case] random: bool,
+        #[case] port: u16,
+        #[case] expected: Option<u16>,
+    ) {
+        let original = Tuple {
+            source: A,
+            destination: B,
+            source_id: port,
+            destination_id: port,
+            protocol: protocol::UDP,
+        };
+        let outside = Ipv4Addr::new(203, 0, 113, 1);
+        let chosen: BTreeSet<u16> = (0..32)
+            .map(|seed| {
+                let mut choice = Choice {
+                    conntrack: &mut Conntrack::new(ConntrackConfig::default(), HashKey::from_seed(1)),
+                    random: &mut Random::new(seed),
+                    now: 0,
+                    newcomer: Newcomer { original, zone: 0, tcp: None },
+                    range: Range { ids: Some((1000, 1999)), random, ..Range::address(outside) },
+                    manip,
+                };
+                let mut chosen = choice.choose(original);
+                *choice.id_mut(&mut chosen)
+            })
+            .collect();
+        assert!(chosen.iter().all(|port| (1000..2000).contains(port)), "{chosen:?}");
+        match expected {
+            Some(port) => assert_eq!(chosen, BTreeSet::from([port])),
+            None => assert!(chosen.len() > 16, "{chosen:?}"),
+        }
     }
 
     /// As the live kernel, which looks at 128, 64, 32, 16 and 8 candidates and then gives up.

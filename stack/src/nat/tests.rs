@@ -277,7 +277,11 @@ fn a_connection_that_is_over_gives_its_port_away(
         gateway.forward(ip(B, T, protocol::TCP, &answer), WAN).unwrap();
         send(&mut gateway, from, flags, 101, 501).unwrap();
     }
+    let found = |gateway: &Gateway| gateway.netfilter.conntrack().statistics.found;
+    let before = found(&gateway);
     assert_eq!(send(&mut gateway, (A, 5000), "S", sequence, 0).is_some(), is_translated);
+    // Whether those of the last 32 tries are over was asked, not counted.
+    assert_eq!(found(&gateway) - before, 8);
 }
 
 /// Linux: what is redirected goes to the interface that it came in by, or stays here where it was made here.
