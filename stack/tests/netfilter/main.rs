@@ -22,7 +22,7 @@ fn check<R: Router>(file: &str, packets: usize) {
 #[case::nat(include_str!("probes/nat.txt"), 146)]
 #[case::gre(include_str!("probes/gre.txt"), 23)]
 #[case::own_errors(include_str!("probes/own-errors.txt"), 32)]
-#[case::rules(include_str!("probes/rules.txt"), 27)]
+#[case::rules(include_str!("probes/rules.txt"), 35)]
 #[case::checksums(include_str!("probes/checksums.txt"), 23)]
 fn hooks_alone_do_as_linux(#[case] file: &str, #[case] packets: usize) {
     check::<Rig>(file, packets);
@@ -34,7 +34,7 @@ fn hooks_alone_do_as_linux(#[case] file: &str, #[case] packets: usize) {
 #[case::gre(include_str!("probes/gre.txt"), 23)]
 #[case::own_errors(include_str!("probes/own-errors.txt"), 32)]
 #[case::redirects(include_str!("probes/redirects.txt"), 4)]
-#[case::rules(include_str!("probes/rules.txt"), 27)]
+#[case::rules(include_str!("probes/rules.txt"), 35)]
 #[case::checksums(include_str!("probes/checksums.txt"), 23)]
 #[case::fragments(include_str!("probes/fragments.txt"), 59)]
 fn the_whole_stack_does_as_linux(#[case] file: &str, #[case] packets: usize) {
