@@ -380,6 +380,24 @@ fn a_header_in_pieces(
     assert_eq!(sent, lengths);
 }
 
+/// Linux has nothing to draw together where the first fragment holds the whole header, whatever follows it.
+#[rstest]
+#[case::in_the_first(24, &[44, 60])]
+#[case::spread(16, &[68, 36])]
+fn a_header_and_what_follows(#[case] cut: usize, #[case] lengths: &[usize]) {
+    let mut config = config(&[("net.ipv4.ip_forward", "1")]);
+    config.netfilter.tracks = true;
+    config.add_interface("t1", [Prefix::new([10, 1, 0, 1].into(), 24)]).unwrap();
+    let mut stack = Stack::new(config, 1).unwrap();
+    let transit = || ipv4().source(PEER).destination([10, 1, 0, 2]).protocol(6);
+    let segment = transit().carry(tcp().flags(2).data([7; 44])).build();
+    let first = transit().more_fragments().payload(&segment[20..20 + cut]).build();
+    let second = transit().fragment_offset(cut).payload(&segment[20 + cut..]).build();
+    assert!(answers(&mut stack, &first).is_empty());
+    let sent: Vec<_> = answers(&mut stack, &second).iter().map(|(_, datagram)| datagram.len()).collect();
+    assert_eq!(sent, lengths);
+}
+
 /// RFC 1122 §3.3.1: a gateway is a neighbor, not something behind another gateway.
 #[rstest]
 #[case::behind_another(FAR, false)]

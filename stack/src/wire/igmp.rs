@@ -185,7 +185,8 @@ mod tests {
         octets.extend([4, 1, 0, 2, 239, 1, 1, 1, 10, 0, 0, 1, 10, 0, 0, 2, 9, 9, 9, 9]);
         octets.extend([3, 0, 0, 0, 239, 1, 1, 2]);
         let view = IgmpView::new(&octets).unwrap();
-        assert_eq!(view.checksum(), 0x1234);
+        assert_eq!((view.checksum(), view.is_checksum_valid()), (0x1234, false));
+        assert_eq!(view.body(), &octets[8..]);
         let groups: std::vec::Vec<_> = view.records().map(|record| record.group.octets()[3]).collect();
         assert_eq!(groups, [1, 2]);
         assert_eq!(view.records().next().unwrap().sources, [[10, 0, 0, 1], [10, 0, 0, 2]]);

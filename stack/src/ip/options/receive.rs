@@ -387,6 +387,17 @@ mod tests {
         assert_eq!(octets[20..], hex(left));
     }
 
+    /// RFC 791 "Internet Timestamp": a slot is a time, or with flags 1 and 3 an address and a time.
+    #[rstest]
+    #[case::second_time("440c09000000000000000000", Ok(()))]
+    #[case::second_pair("44140d010000000000000000000000000000000000000000", Ok(()))]
+    #[case::half_a_pair("441409010000000000000000000000000000000000000000", Err(BadOption { pointer: 0x16 }))]
+    fn slots_of_a_timestamp(#[case] options: &str, #[case] expected: Result<(), BadOption>) {
+        let rules = OptionRules { checks_shapes: true, ..OptionRules::default() };
+        let mut octets = header(options);
+        assert_eq!(receive(&mut octets, rules, &Host, &mut OptionRecord::default()), expected);
+    }
+
     #[rstest]
     #[case::value_zero("94040000", true)]
     #[case::other_value("94040001", false)]

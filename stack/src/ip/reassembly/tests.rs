@@ -161,6 +161,7 @@ fn probes(#[case] pieces: &[Piece], #[case] expected: End) {
         (bench.0.memory() == 0, bench.0.is_empty(), bench.0.next_timeout().is_none()),
         (is_over, is_over, is_over)
     );
+    assert_eq!(bench.0.len(), usize::from(!is_over));
 }
 
 /// What to change in a header before it is sent.

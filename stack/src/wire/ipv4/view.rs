@@ -290,6 +290,7 @@ mod tests {
             (Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 1))
         );
         assert!(!view.is_fragment() && view.is_checksum_valid());
+        assert!(!Ipv4View::new(&with(8, 63)).unwrap().is_checksum_valid());
         assert_eq!(view.payload(), &ECHO[20..]);
     }
 
