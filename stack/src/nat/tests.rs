@@ -245,6 +245,26 @@ fn mappings_are_unique() {
     assert!(worn.iter().all(|port| *port >= 1024));
 }
 
+/// Linux: an inner end wears the port that its newest connection has, as long as nobody else has that towards the same
+/// destination; then its own is tried again, which later ones inherit (`stack/spec/linux-conntrack-nat.md` §7.4).
+#[test]
+fn mappings_are_inherited() {
+    let mut gateway = Gateway::new(Range::default(), 1);
+    let mut worn = |source: Ipv4Addr, port: u16, host: u8| {
+        let destination = Ipv4Addr::new(203, 0, 113, host);
+        let sent = ip(source, destination, 17, &udp_with(source, destination, (port, 53), &[]));
+        let left = gateway.forward(sent, LAN).unwrap();
+        u16::from_be_bytes([left[20], left[21]])
+    };
+    assert_eq!(worn(A, 5000, 9), 5000);
+    let mapped = worn(A2, 5000, 9);
+    assert_ne!(mapped, 5000);
+    assert_eq!(worn(A2, 5000, 10), mapped);
+    assert_eq!(worn(A, mapped, 11), mapped);
+    assert_eq!(worn(A2, 5000, 11), 5000);
+    assert_eq!(worn(A2, 5000, 12), 5000);
+}
+
 /// Forty ports and as many TCP connections to one server, translated or from the gateway's own address, of which the last
 /// segment of the client had `flags`; then whether another client, whose SYN has this sequence number, gets through to the
 /// same server (`stack/spec/linux-conntrack-nat.md` §7.4).
