@@ -210,6 +210,21 @@ fn reassembly_that_takes_too_long(#[case] class: LinkClass, #[case] errors: usiz
     assert_eq!(sent.0.len(), errors);
 }
 
+/// RFC 791 §2.3: a fragment with others behind it holds units of 8 octets; the last one need not.
+#[rstest]
+#[case::whole_units(24, 1)]
+#[case::part_of_a_unit(20, 0)]
+fn fragments_of_whole_units(#[case] len: usize, #[case] replies: usize) {
+    let mut config = config(&[]);
+    config.departures.ragged_fragment_is_dropped = true;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let whole = from(PEER).carry(echo_request().data([7; 25])).build();
+    let first = from(PEER).protocol(1).more_fragments().payload(&whole[20..20 + len]).build();
+    let last = from(PEER).protocol(1).fragment_offset(24).payload(&whole[44..]).build();
+    assert!(answers(&mut stack, &first).is_empty());
+    assert_eq!(answers(&mut stack, &last).len(), replies);
+}
+
 /// Two stacks limit alike only as long as neither has told a host something that the other has not.
 #[test]
 fn limits_that_stand_alike() {

@@ -239,6 +239,14 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_front_does_not_count() {
+        let mut octets = Vec::from([7; 5]);
+        ipv4().payload(*b"abc").build_into(&mut octets);
+        assert_eq!((&octets[..5], octets.len()), (&[7; 5][..], 28));
+        assert_eq!(Ipv4View::verified(&octets[5..]).unwrap().total_length(), 23);
+    }
+
+    #[test]
     fn what_is_told_is_not_computed() {
         let octets = ipv4().version(6).ihl(3).total_length(9).header_checksum(0xbeef).build();
         assert_eq!((octets[0], &octets[2..4], &octets[10..12]), (0x63, &[0, 9][..], &[0xbe, 0xef][..]));
