@@ -62,3 +62,16 @@ fn a_limit_that_follows_that_of_another(#[case] refusals: u64, #[case] errors: u
     stack.follow_credit(refusals);
     assert_eq!(answers(&mut stack, &datagram(125)).len(), errors);
 }
+
+/// Linux: what is no query must not come to a group, and a solicitation is none unless routers answer it.
+#[rstest]
+#[case::to_a_group([224, 0, 0, 1].into(), false, 1)]
+#[case::to_a_group_with_a_router([224, 0, 0, 1].into(), true, 0)]
+#[case::to_this_host(OWN, false, 0)]
+fn where_solicitations_may_come(#[case] to: Ipv4Addr, #[case] is_answered: bool, #[case] errors: u64) {
+    let mut config = config(&[("net.ipv4.ip_forward", "1")]);
+    config.departures.router_solicitation_is_answered = is_answered;
+    let mut stack = Stack::new(config, 1).unwrap();
+    answers(&mut stack, &from(PEER).destination(to).carry(icmp(10, 0)).build());
+    assert_eq!(stack.counters().value(Counter::IcmpInErrors), errors);
+}

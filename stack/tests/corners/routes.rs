@@ -1,6 +1,7 @@
 //! Which route is taken, and what is learned about it.
 
-use netassay_stack::config::RouteTable;
+use netassay_stack::config::{Address, RouteTable};
+use netassay_stack::socket::SocketId;
 
 use super::*;
 
@@ -37,4 +38,29 @@ fn reverse_path_filter_that_came_between(#[case] device: &str, #[case] errors: u
     let due = stack.poll_timeout().unwrap();
     stack.handle_timeout(due, 0, &mut sent);
     assert_eq!(sent.0.len(), errors);
+}
+
+/// Linux: an address whose subnet an earlier one has already is known to this system under that one.
+#[rstest]
+#[case::first([10, 0, 0, 1], [10, 0, 0, 1])]
+#[case::second_of_the_subnet([10, 0, 0, 3], [10, 0, 0, 1])]
+#[case::half_of_the_subnet([10, 0, 0, 4], [10, 0, 0, 4])]
+fn source_towards_an_own_address(#[case] own: [u8; 4], #[case] expected: [u8; 4]) {
+    struct Sources(Vec<Ipv4Addr>);
+    impl Sink for Sources {
+        fn transmit(&mut self, _: InterfaceId, _: LinkDestination, _: &[u8]) {}
+        fn deliver(&mut self, _: SocketId, source: SocketAddrV4, _: &[u8]) {
+            self.0.push(*source.ip());
+        }
+    }
+    let mut config = config(&[]);
+    let others = [Prefix::new([10, 0, 0, 3].into(), 24), Prefix::new([10, 0, 0, 4].into(), 25)];
+    config.interfaces[0].addresses.extend(others.map(Address::from));
+    let mut stack = Stack::new(config, 1).unwrap();
+    let mut seen = Sources(Vec::new());
+    let local = Some(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
+    let wanted = SocketConfig { kind: SocketKind::Udp, local, peer: None, options: Vec::new() };
+    let socket = stack.open_socket(Instant::ZERO, 0, &wanted, &mut seen).unwrap();
+    stack.send(Instant::ZERO, 0, socket, Some(SocketAddrV4::new(own.into(), 9)), &[7], &mut seen).unwrap();
+    assert_eq!(seen.0, [Ipv4Addr::from(expected)]);
 }
