@@ -417,6 +417,45 @@ fn check(knob: &str, rows: &str) {
     o A 90000/9001 -> INVALID SYN_RECV 60
 "
 )]
+#[case::resync_with_an_ignored_syn_that_permits_sack(
+    "",
+    "
+    o S 100/0 -> NEW/o SYN_SENT 120 U
+    r SA 500/101 -> ESTABLISHED/r SYN_RECV 60
+    o A 101/501 -> ESTABLISHED/o ESTABLISHED 432000 A
+    o S 5000/0 permit -> ESTABLISHED/o ESTABLISHED 432000 A
+    r SA 9000/5001 permit -> ESTABLISHED/r SYN_RECV 60 A
+    o A 5001/9001 -> ESTABLISHED/o ESTABLISHED 432000 A
+    r A 9001/5001 sack=5001 -> ESTABLISHED/r ESTABLISHED 432000 A
+    r A 9001/5001 sack=5002 -> INVALID ESTABLISHED 432000 A
+"
+)]
+#[case::resync_with_an_ignored_syn_without_a_scale(
+    "",
+    "
+    o S 100/0 -> NEW/o SYN_SENT 120 U
+    r SA 500/101 -> ESTABLISHED/r SYN_RECV 60
+    o A 101/501 -> ESTABLISHED/o ESTABLISHED 432000 A
+    o S 5000/0 -> ESTABLISHED/o ESTABLISHED 432000 A
+    r SA 9000/5001 scale=7 -> ESTABLISHED/r SYN_RECV 60 A
+    o A 5001/9001 -> ESTABLISHED/o ESTABLISHED 432000 A
+    r A 9001/5001 -> ESTABLISHED/r ESTABLISHED 432000 A
+    o PA 500000/9001 data=10 -> INVALID ESTABLISHED 432000 A
+"
+)]
+#[case::resync_with_an_ignored_syn_with_a_scale(
+    "",
+    "
+    o S 100/0 -> NEW/o SYN_SENT 120 U
+    r SA 500/101 -> ESTABLISHED/r SYN_RECV 60
+    o A 101/501 -> ESTABLISHED/o ESTABLISHED 432000 A
+    o S 5000/0 scale=7 -> ESTABLISHED/o ESTABLISHED 432000 A
+    r SA 9000/5001 scale=7 -> ESTABLISHED/r SYN_RECV 60 A
+    o A 5001/9001 -> ESTABLISHED/o ESTABLISHED 432000 A
+    r A 9001/5001 sack=5002 -> ESTABLISHED/r ESTABLISHED 432000 A
+    o PA 500000/9001 data=10 -> ESTABLISHED/o ESTABLISHED 300 A
+"
+)]
 #[case::challenge_ack_in_last_ack(
     "",
     "
