@@ -267,6 +267,9 @@ mod tests {
         let octets = datagram(2008, |header| header.dont_fragment = true);
         let cuts = Cuts::Original(&[400, 800, 808]);
         assert_eq!(layout(&octets, cuts, false), [(420, true, 0), (820, true, 400), (828, false, 1200)]);
+        // The last takes all that is left, whatever is said of it.
+        let cuts = Cuts::Original(&[400, 800]);
+        assert_eq!(layout(&octets, cuts, false), [(420, true, 0), (1628, false, 400)]);
     }
 
     #[test]

@@ -75,3 +75,33 @@ fn where_solicitations_may_come(#[case] to: Ipv4Addr, #[case] is_answered: bool,
     answers(&mut stack, &from(PEER).destination(to).carry(icmp(10, 0)).build());
     assert_eq!(stack.counters().value(Counter::IcmpInErrors), errors);
 }
+
+/// Linux: 318 pieces of 68 octets, of 832 octets of memory each, are as many as can wait for the last of them.
+#[rstest]
+#[case::pieces_318(15_256, 318)]
+#[case::pieces_319(15_257, 0)]
+fn echoes_that_need_many_pieces(#[case] len: usize, #[case] pieces: usize) {
+    let mut config = config(&[]);
+    config.interfaces[0].mtu = 68;
+    let mut stack = Stack::new(config, 1).unwrap();
+    let echo = from(PEER).carry(echo_request().data(vec![7; len])).build();
+    assert_eq!(answers(&mut stack, &echo).len(), pieces);
+}
+
+/// Linux: nobody sums up a request that loops back, so that the checksum of its reply cannot be made of that.
+#[test]
+fn the_reply_to_a_spoiled_request_that_loops_back() {
+    let mut config = config(&[("net.ipv4.icmp_echo_ignore_broadcasts", "0")]);
+    let group = Ipv4Addr::new(224, 0, 0, 9);
+    config.interfaces[0].groups.push(group);
+    let mut stack = Stack::new(config, 1).unwrap();
+    let options = vec![SocketOption::HeaderIncluded(true)];
+    let wanted = SocketConfig { kind: SocketKind::Raw(1), local: None, peer: None, options };
+    let mut sent = Sent::default();
+    let socket = stack.open_socket(Instant::ZERO, 0, &wanted, &mut sent).unwrap();
+    let spoiled = echo_request().identifier(7).checksum(0x0bad);
+    let request = ipv4().source(OWN).destination(group).ttl(1).carry(spoiled).build();
+    stack.send(Instant::ZERO, 0, socket, Some(SocketAddrV4::new(group, 0)), &request, &mut sent).unwrap();
+    let counted = [Counter::IcmpInMsgs, Counter::IcmpInCsumErrors].map(|it| stack.counters().value(it));
+    assert_eq!(counted, [2, 0], "the request and its reply");
+}

@@ -439,12 +439,12 @@ fn a_cut_timestamp_reply_goes_on_with_the_header_of_the_request() {
     assert_eq!((&behind[..6], is_intact), (&[0, 0xab, 0xcd, 1, 13, 0][..], false));
 }
 
-/// The message that answers an echo request under identifier and sequence number 0.
-fn reply_of_zeros(departures: Departures) -> Vec<u8> {
+/// The message that answers an echo request with `data` under identifier and sequence number 0.
+fn reply_to(data: &[u8], departures: Departures) -> Vec<u8> {
     let mut config = world(&[]);
     config.departures = departures;
     let mut stack = Stack::new(config, 1).unwrap();
-    let request = from(PEER).carry(echo_request().identifier(0).sequence_number(0)).build();
+    let request = from(PEER).carry(echo_request().identifier(0).sequence_number(0).data(data)).build();
     let mut sent = Frames::default();
     let _ = stack.receive(Instant::ZERO, 0, InterfaceId::configured(0), LinkClass::Host, &request, &mut sent);
     sent.0.iter().flat_map(|frame| &frame[20..]).copied().collect()
@@ -453,8 +453,10 @@ fn reply_of_zeros(departures: Departures) -> Vec<u8> {
 #[test]
 fn a_reply_of_zeros_keeps_its_checksum_for_the_rfc_only() {
     let knob = Departures { reply_of_zeros_is_summed: true, ..Departures::LINUX };
-    assert_eq!(reply_of_zeros(knob), [0, 0, 0xff, 0xff, 0, 0, 0, 0]);
-    assert_eq!(reply_of_zeros(Departures::LINUX), [0; 8]);
+    assert_eq!(reply_to(&[], knob), [0, 0, 0xff, 0xff, 0, 0, 0, 0]);
+    assert_eq!(reply_to(&[], Departures::LINUX), [0; 8]);
+    // RFC 1071 §1: what sums up to all ones has a checksum of zero.
+    assert_eq!(reply_to(&[0xff; 2], knob), [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 }
 
 #[test]
