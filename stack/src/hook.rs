@@ -144,6 +144,11 @@ impl Hooks {
         self.netfilter.as_ref().is_some_and(|netfilter| netfilter.has_summed(packet))
     }
 
+    /// Whether translation sends a datagram of ours to another address than it was made for.
+    pub fn sends_elsewhere(&self, packet: &Packet) -> bool {
+        self.netfilter.as_ref().is_some_and(|netfilter| netfilter.sends_elsewhere(packet))
+    }
+
     /// What an ICMP error about `offending` inherits from it.
     pub fn attachment_of_error(&self, offending: &Packet) -> Attachment {
         Tracking::inherited(offending.conntrack)

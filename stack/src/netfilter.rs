@@ -5,8 +5,8 @@ use core::net::Ipv4Addr;
 
 use crate::config::Departures;
 use crate::conntrack::{
-    self, Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, HashKey, Relation, Tracking,
-    protocol,
+    self, Classification, Confirmation, Conntrack, ConntrackConfig, Entrance, Entry, HashKey, Relation,
+    Tracking, protocol,
 };
 use crate::decision::{Decision, Detail};
 use crate::drop_reason::DropReason;
@@ -328,6 +328,18 @@ impl Netfilter {
         let is_error = tracked.relation == Relation::Related && packet.protocol() == protocol::ICMP;
         forget_cuts(packet, is_error, translation == Translation::Rewritten);
         HookVerdict::Accept
+    }
+
+    /// Whether the connection of a datagram of ours has another address where it goes than where its answers come from.
+    /// The addresses in the datagram do not matter: an error with a source route goes to the first hop of that, and on
+    /// its way it is given the destination of the connection.
+    pub fn sends_elsewhere(&self, packet: &Packet) -> bool {
+        let Tracking::Tracked(tracked) = Tracking::of(packet.conntrack) else { return false };
+        let is_sent_elsewhere = |entry: &Entry| {
+            let there = entry.tuple(tracked.direction);
+            there.destination != entry.tuple(tracked.direction.opposite()).source
+        };
+        self.translates && self.conntrack.entry(tracked).is_some_and(is_sent_elsewhere)
     }
 
     fn binding(&self, hook: Hook, view: &View<'_>) -> Option<Binding> {

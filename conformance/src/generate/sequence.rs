@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::choice::Choice;
-use super::tracked::Memory;
+use super::tracked::{Ambiguous, Memory};
 use super::world::World;
 use super::{datagram, fragment, local};
 use crate::model::{Action, EmittedFrame, LinkKind, Role, Step};
@@ -21,6 +21,7 @@ pub struct Sequence<'w, C> {
     next_heard: usize,
     /// Conversations, where the stack follows them.
     talk: Option<Memory>,
+    ambiguous: Ambiguous,
     pending: VecDeque<(usize, Vec<u8>)>,
     packet: u64,
 }
@@ -30,7 +31,22 @@ impl<'w, C: Choice> Sequence<'w, C> {
     pub fn new(world: &'w World, choice: C) -> Self {
         let tracks = matches!(world.scenario.role, Role::Conntrack | Role::Nat);
         let talk = tracks.then(Memory::default);
-        Self { world, choice, heard: Vec::new(), next_heard: 0, talk, pending: VecDeque::new(), packet: 0 }
+        Self {
+            world,
+            choice,
+            heard: Vec::new(),
+            next_heard: 0,
+            talk,
+            ambiguous: Ambiguous::of(&world.scenario.rules),
+            pending: VecDeque::new(),
+            packet: 0,
+        }
+    }
+
+    /// No datagram names this port or query identifier any more: it would be about one connection to one stack and about
+    /// another to the other.
+    pub fn avoid(&mut self, number: u16) {
+        self.ambiguous.insert(number);
     }
 
     /// The world that the steps are for.
@@ -83,13 +99,14 @@ impl<'w, C: Choice> Sequence<'w, C> {
     }
 
     fn refill(&mut self) {
-        let (interface, datagram) = match &mut self.talk {
+        let (interface, mut datagram) = match &mut self.talk {
             Some(talk) => talk.step(&mut self.choice),
             None => {
                 let interface = *self.choice.pick(&[0, 0, 0, 0, 1, 1, 2]);
                 (interface, datagram::datagram(&mut self.choice, &self.heard))
             }
         };
+        self.ambiguous.settle(&mut datagram);
         // Where a port is drawn at random, its checksum must be in the same piece to be compared.
         let whole = if self.talk.is_some() && self.world.scenario.role == Role::Nat {
             octets_with_checksum(&datagram)

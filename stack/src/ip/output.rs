@@ -168,19 +168,24 @@ impl Stack {
 
     #[inline]
     fn output_own_packet<S: Sink>(&mut self, packet: &mut Packet, sink: &mut S) -> Result<(), Refusal> {
-        let destination = packet.destination();
         let made_for = packet.route;
-        if self.run_hook(Hook::LocalOut, packet, sink)? == Passage::Ends {
-            return Ok(());
-        }
-        if packet.destination() != destination {
+        let passage = self.run_hook(Hook::LocalOut, packet, sink);
+        // The filter, which comes after translation, sees the datagram on its new way.
+        let is_translated = match passage {
+            Ok(passage) => passage == Passage::GoesOn,
+            Err(refusal) => refusal.reason == DropReason::FilterDropped,
+        };
+        if is_translated && self.hooks.sends_elsewhere(packet) {
             self.route_again(packet)?;
             packet.made_for_mtu = made_for.map(|route| self.mtu_for(packet, &route));
+        }
+        if passage? == Passage::Ends {
+            return Ok(());
         }
         self.output(packet, sink)
     }
 
-    /// Finds the way of a datagram of ours whose destination a hook rewrote.
+    /// Finds the way of a datagram of ours that translation sends elsewhere.
     fn route_again(&mut self, packet: &mut Packet) -> Result<(), Refusal> {
         // What wears the address of another goes wherever the destination says; what keeps its own must be able to.
         let source = packet.source();

@@ -55,11 +55,11 @@ pub(super) fn rewrite(
 }
 
 fn rewrite_transport(octets: &mut [u8], at: usize, protocol: u8, end: End) -> Result<(), Unwritable> {
-    let needed = match protocol {
-        protocol::ICMP | protocol::TCP | protocol::UDP | protocol::UDPLITE | protocol::GRE => 8,
-        _ => 0,
-    };
-    octets.get(at..at + needed).ok_or(Unwritable)?;
+    // Of other protocols nothing is rewritten, so a quote may end within the options.
+    if matches!(protocol, protocol::ICMP | protocol::TCP | protocol::UDP | protocol::UDPLITE | protocol::GRE)
+    {
+        octets.get(at..at + 8).ok_or(Unwritable)?;
+    }
     match protocol {
         protocol::UDP => rewrite_udp(octets, at, end, read(octets, at + 6) != 0),
         protocol::UDPLITE => rewrite_udp(octets, at, end, true),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::differential::pairing::{Finding, Listener, SourceError, StepSource};
 use crate::differential::rule::{self, Context};
 use crate::generate::{Choice, Sequence};
-use crate::model::{EmittedFrame, Observation, Scenario, Step};
+use crate::model::{ConntrackEvent, ConntrackEventKind, EmittedFrame, Observation, Scenario, Step};
 
 /// A sequence of a bounded number of steps. Steps once made are kept: going back gives the same ones again, whatever
 /// the stack answers the second time.
@@ -66,6 +66,9 @@ impl<C: Choice> Listener for Hearing<'_, C> {
     /// What only one of them emitted, or with a port that it drew, would mean something else to the other. What differs
     /// from run to run is not heard either: the same seed gives the same steps.
     fn stepped(&mut self, _: u64, step: &Step, a: &Observation, b: &Observation) {
+        for number in drawn_apart(&a.conntrack_events, &b.conntrack_events) {
+            self.sequence.borrow_mut().avoid(number);
+        }
         let (Some(a), Some(b)) = (a.frames.last(), b.frames.last()) else { return };
         let context = Context::new(self.scenario, step, Duration::ZERO);
         let octets = rule::steady(&context, a);
@@ -75,11 +78,53 @@ impl<C: Choice> Listener for Hearing<'_, C> {
     }
 }
 
+/// Ports and identifiers of the answers to new connections, where they are others on A than on B.
+fn drawn_apart(a: &[ConntrackEvent], b: &[ConntrackEvent]) -> Vec<u16> {
+    let new = |event: &&ConntrackEvent| event.kind == ConntrackEventKind::New;
+    let flow = |event: &ConntrackEvent| (event.entry.protocol, event.entry.zone, event.entry.original);
+    let mut numbers = Vec::new();
+    for one in a.iter().filter(new) {
+        let Some(other) = b.iter().filter(new).find(|other| flow(other) == flow(one)) else { continue };
+        let ids = [one, other].map(|event| [event.entry.reply.source_id, event.entry.reply.destination_id]);
+        let pairs = ids[0].into_iter().zip(ids[1]);
+        numbers.extend(pairs.filter(|(a, b)| a != b).flat_map(|(a, b)| [a, b]));
+    }
+    numbers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::generate::{Seeded, World};
-    use crate::model::{EmittedFrame, Limits};
+    use crate::model::observation::TrackedTuple;
+    use crate::model::{ConntrackEntry, EmittedFrame, Limits};
+
+    fn new(original: u16, port: u16) -> ConntrackEvent {
+        let tuple = |source_id, destination_id| TrackedTuple {
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            source_id,
+            destination_id,
+        };
+        let entry = ConntrackEntry {
+            protocol: 17,
+            original: tuple(original, 53),
+            reply: tuple(53, port),
+            timeout_s: None,
+            status: 0,
+            tcp_state: None,
+            zone: 0,
+            accounting: None,
+        };
+        ConntrackEvent { kind: ConntrackEventKind::New, entry }
+    }
+
+    #[test]
+    fn only_numbers_that_differ_are_avoided() {
+        assert_eq!(drawn_apart(&[new(1, 500), new(2, 600)], &[new(2, 600), new(1, 500)]), [0; 0]);
+        assert_eq!(drawn_apart(&[new(1, 500), new(2, 600)], &[new(2, 601), new(1, 500)]), [600, 601]);
+        assert_eq!(drawn_apart(&[new(1, 500)], &[new(2, 600)]), [0; 0], "two connections");
+    }
 
     #[test]
     fn going_back_gives_the_same_steps_whatever_is_heard() {

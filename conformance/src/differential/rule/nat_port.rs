@@ -47,6 +47,26 @@ struct Names {
     is_gone: [bool; 2],
 }
 
+impl Names {
+    /// Whether frames with the tuples `translated`, which come from what the source of the flow wears or go to it, are the
+    /// same otherwise; `None` if they have to do with another source. What goes to it may take a source route, and then
+    /// has the address of a hop.
+    fn dress(&self, protocol: u8, translated: [TrackedTuple; 2]) -> Option<bool> {
+        let worn = self.translated.map(source);
+        let answered = translated.map(|tuple| inverse(protocol, tuple));
+        let comes_from_it = translated.map(source) == worn;
+        let goes_to_it = || answered.map(|tuple| tuple.source_id) == worn.map(|(_, id)| id);
+        let [one, other] = if comes_from_it {
+            translated
+        } else if goes_to_it() {
+            answered
+        } else {
+            return None;
+        };
+        Some(same_addresses(one, other) && one.destination_id == other.destination_id)
+    }
+}
+
 /// A flow that began at this step on one side.
 #[derive(Clone, Copy, Debug)]
 struct Birth {
@@ -193,22 +213,22 @@ impl NatPort {
     /// told of, or the first after both sides drew anew.
     fn begins(&mut self, context: &Context<'_>, a: &Located, b: &Located) -> bool {
         let Some((stimulus, layout)) = context.stimulus else { return false };
+        let translated = [a.tuple, b.tuple];
+        if layout.fragment_offset(stimulus) != 0 && layout.protocol(stimulus) == a.protocol {
+            // What completes a datagram does not tell of whom it is.
+            let is_of_protocol = |(flow, _): &(&Flow, &Names)| flow.0 == a.protocol;
+            let mut flows = self.flows.iter().filter(is_of_protocol);
+            return flows.any(|(_, names)| names.dress(a.protocol, translated) == Some(true));
+        }
         let Some(came) = Located::of(stimulus, &layout).filter(|came| came.protocol == a.protocol) else {
             return false;
         };
-        let translated = [a.tuple, b.tuple];
         let in_zone = |zone: &u16| (a.protocol, *zone, came.tuple);
         let flow = self.zones.iter().map(in_zone).find(|flow| self.flows.contains_key(flow));
         let flow = flow.unwrap_or(in_zone(&0));
         if let Some(names) = self.flows.get(&flow) {
-            let [one, other] = translated;
-            if names.translated.map(source) == translated.map(source) {
-                return same_addresses(one, other) && one.destination_id == other.destination_id;
-            }
-            let answered = translated.map(|tuple| inverse(a.protocol, tuple));
-            if names.translated.map(source) == answered.map(source) {
-                let [one, other] = answered;
-                return same_addresses(one, other) && one.destination_id == other.destination_id;
+            if let Some(is_same) = names.dress(a.protocol, translated) {
+                return is_same;
             }
             if names.translated.iter().zip(&translated).any(|(known, now)| known == now) {
                 return false;

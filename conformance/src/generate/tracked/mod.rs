@@ -4,9 +4,11 @@
 //! Numbers are chosen so that chance decides little: where two sources want one port, that port is of a class of which
 //! NAT draws none that a conversation begins with.
 
+mod ambiguous;
 mod rules;
 mod talk;
 
+pub use ambiguous::Ambiguous;
 pub use talk::Memory;
 
 use std::sync::Arc;

@@ -340,6 +340,19 @@ fn an_answer_with_another_code_goes_to_what_the_flow_wears() {
     assert!(world.equal(&answer(77), &answer(78)));
     assert!(!world.equal(&answer(77), &answer(79)));
     assert!(world.equal(&query(77), &query(78)), "the names are still known");
+    // With a source route it goes to a hop.
+    let by_hop = |id| {
+        let mut frame = answer(id);
+        frame[19] = 9;
+        with_checksum(frame)
+    };
+    assert!(world.equal(&by_hop(77), &by_hop(78)));
+    assert!(!world.equal(&by_hop(77), &answer(78)), "two destinations");
+    assert!(!world.equal(&by_hop(77), &by_hop(79)));
+    // The query may have come in pieces, of which the last draws the answer.
+    let mut world = world.with_stimulus(identified(1, 5, 1, &[0; 8]));
+    assert!(world.equal(&answer(77), &answer(78)));
+    assert!(!world.equal(&answer(77), &answer(79)));
 }
 
 /// What is redirected here does not meet the rules for what leaves.

@@ -31,6 +31,8 @@ const SYMBOL_LEN: usize = 192;
 const RING: usize = 256;
 /// In place of a number that only our interfaces have, where they have none.
 const NO_INDEX: u64 = 0;
+/// The number of `lo` in every namespace.
+const LOOPBACK_INDEX: i32 = 1;
 /// Drops that fit: more than the fragments of the largest datagram.
 const SLOTS: usize = 16 * 1024;
 
@@ -190,7 +192,7 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
         reasons.find(|(name, _)| *name == "FRAG_REASM_TIMEOUT").map_or(-1, |(_, value)| value as i32);
 
     let mut program = Assembler::default();
-    let [other_thread, small, no_device, ours, out] = [(); 5].map(|()| program.label());
+    let [other_thread, small, any, no_device, ours, out] = [(); 6].map(|()| program.label());
     program.copy(R6, R1).map_value(R7, map.number(), 0).load(R8, R6, 0);
     // R9: whether this is the thread that takes the step.
     program.call(Helper::CurrentThread).copy_low(R0, R0).load(R1, R7, THREAD as i16).set(R9, 0);
@@ -199,6 +201,10 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     program.copy(R3, R8).add(R3, came_in_by).peek(-8, 4).load_word(R1, R10, -8).and(R1, !0xff);
     program.jump_if_is(R1, 0, small).load(R2, R7, FIRST_INDEX as i16).jump_if_equal(R1, R2, ours);
     program.jump_if_equal(R1, R1, out).place(small);
+    // Small numbers are those of the loopback device, of which every namespace has its own, and of the machine's devices:
+    // TCP takes the device away from what it drops.
+    program.load(R2, R7, FIRST_INDEX as i16).jump_if_is(R2, NO_INDEX as i32, any);
+    program.load_word(R1, R10, -8).jump_if_is(R1, 0, any).jump_unless_is(R1, LOOPBACK_INDEX, out).place(any);
     // Fragments without such a number may be those of any world that ends now.
     program.load(R3, R6, 16).jump_if_is(R3, time_out, out);
     // The packet's device, and the device's namespace.
