@@ -309,12 +309,12 @@ impl Stack {
             RouteKind::Broadcast => {
                 self.counters.bump(Counter::IpExtOutBcastPkts);
                 self.counters.add(Counter::IpExtOutBcastOctets, len);
-                LinkDestination::Broadcast
+                self.station_or(LinkDestination::Broadcast, packet, route)
             }
             RouteKind::Multicast => {
                 self.counters.bump(Counter::IpExtOutMcastPkts);
                 self.counters.add(Counter::IpExtOutMcastOctets, len);
-                LinkDestination::Multicast(packet.destination())
+                self.station_or(LinkDestination::Multicast(packet.destination()), packet, route)
             }
             _ => LinkDestination::Station(route.next_hop(packet.destination())),
         };
@@ -325,6 +325,14 @@ impl Stack {
         }
         self.log(sink, "transmit", "", || Detail::Number(u32::from(route.outgoing.0)));
         sink.transmit(route.outgoing, destination, &packet.octets);
+    }
+
+    /// Where the link takes what was routed to a group: to the group, unless translation has put a station in its place.
+    fn station_or(&self, group: LinkDestination, packet: &Packet, route: &Route) -> LinkDestination {
+        match self.router.kind_of(packet.destination()) {
+            RouteKind::Broadcast | RouteKind::Multicast => group,
+            _ => LinkDestination::Station(route.next_hop(packet.destination())),
+        }
     }
 
     /// A broadcast or multicast of ours comes back by the interface it leaves by. RFC 1112 §6.1.
