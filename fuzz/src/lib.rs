@@ -1,7 +1,6 @@
 //! What all fuzz targets share: the glue to libFuzzer, and an allocator that counts what a step costs.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub use libfuzzer_sys;
@@ -52,8 +51,21 @@ pub extern "C" fn __asan_default_options() -> *const std::ffi::c_char {
     c"malloc_context_size=6".as_ptr()
 }
 
-/// Lets the oracles read the meter. Called once, before the first input.
+unsafe extern "C" {
+    /// Has `callback` called when the process ends by itself.
+    safe fn atexit(callback: extern "C" fn()) -> std::ffi::c_int;
+}
+
+extern "C" fn tell_steps() {
+    eprintln!("steps: {}", meter::steps());
+}
+
+/// Lets the oracles read the meter. Called once, before the first input. With `NETASSAY_FUZZ_MEASURE` in the environment
+/// the steps taken are told at the end.
 pub fn install_meter() {
+    if std::env::var_os("NETASSAY_FUZZ_MEASURE").is_some() {
+        atexit(tell_steps);
+    }
     meter::install(|| Reading { blocks: BLOCKS.load(Relaxed), octets: OCTETS.load(Relaxed) });
 }
 
@@ -84,13 +96,10 @@ macro_rules! script_target {
     };
 }
 
-/// Runs `target`. With `NETASSAY_FUZZ_MEASURE` in the environment the steps taken so far are told after each input.
+/// Runs `target`.
+#[inline]
 pub fn check(target: &Target, octets: &[u8]) {
-    static MEASURES: LazyLock<bool> = LazyLock::new(|| std::env::var_os("NETASSAY_FUZZ_MEASURE").is_some());
     target.check(octets);
-    if *MEASURES {
-        eprintln!("steps: {}", meter::steps());
-    }
 }
 
 /// Mutates the input in the first `size` octets of `buffer` as `target` wants it; gives the new size.

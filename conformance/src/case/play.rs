@@ -261,7 +261,11 @@ impl Player<'_> {
         self.history.steps.push(Seen { observation: observation.clone(), datagrams });
         malformed
             .map(|objection| {
-                Failure::new("malformed", format!("a sound header ({})", objection.clause), objection.what)
+                Failure::new(
+                    "malformed",
+                    format!("a sound header ({})", objection.clause()),
+                    objection.what(),
+                )
             })
             .or_else(|| {
                 unread.map(|frame| Failure::new("malformed", "a datagram", format!("{:02x?}", frame.octets)))

@@ -40,7 +40,7 @@ pub(super) fn run(octets: &[u8]) -> Result<(), Finding> {
     KERNEL.with_borrow_mut(|kernel| {
         if kernel.is_none() {
             let linux = LinuxDut::new();
-            let ledger = Ledger::built_in().map_err(|error| Finding(error.to_string()))?;
+            let ledger = Ledger::built_in().map_err(|error| Finding::new(error.to_string()))?;
             let (a, b) = (reference.name(), linux.name());
             let (a_version, b_version) = (reference.version(), linux.version());
             let ledger = ledger.for_duts(Duts { a: (&a, &a_version), b: (&b, &b_version) });
@@ -121,10 +121,10 @@ fn compare(
         // A knob that a namespace lacks or that is not its to set, an option of another kind of socket: a world that no
         // kernel can be made to be is passed over, as long as the kernel can be made to be any.
         Some(_) if linux.open(&plain_world(Role::Host, Limits::Open)).is_ok() => return Ok(()),
-        Some(error) => return Err(Finding(error.to_string())),
+        Some(error) => return Err(Finding::new(error.to_string())),
     }
     match collection.causes.iter().find(|cause| cause.ledger.is_empty()) {
-        Some(cause) => Err(Finding(format!("{}: {}", cause.fingerprint, cause.title))),
+        Some(cause) => Err(Finding::new(format!("{}: {}", cause.fingerprint, cause.title))),
         None => Ok(()),
     }
 }

@@ -19,7 +19,14 @@ use crate::oracle::Objection;
 
 /// Something that a target holds against its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding(pub String);
+pub struct Finding(Box<str>);
+
+impl Finding {
+    /// In one line or more.
+    pub fn new(what: impl Into<Box<str>>) -> Self {
+        Self(what.into())
+    }
+}
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,8 +37,10 @@ impl fmt::Display for Finding {
 impl std::error::Error for Finding {}
 
 impl From<Objection> for Finding {
+    #[cold]
+    #[inline(never)]
     fn from(objection: Objection) -> Self {
-        Self(objection.to_string())
+        Self::new(objection.to_string())
     }
 }
 
@@ -129,10 +138,17 @@ impl Target {
     ///
     /// # Panics
     /// If there is a finding.
+    #[inline]
     pub fn check(&self, octets: &[u8]) {
         if let Err(finding) = (self.run)(octets) {
-            panic!("{}: {finding}", self.name);
+            self.report(finding);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn report(&self, finding: Finding) -> ! {
+        panic!("{}: {finding}", self.name)
     }
 }
 

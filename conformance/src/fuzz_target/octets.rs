@@ -28,7 +28,7 @@ pub(super) fn checksum(octets: &[u8]) -> Verdict {
 /// The strict view of a datagram against RFC 791 §3.1. A header has so little structure that raw octets reach all of it
 /// faster than a generator would.
 pub(super) fn ipv4_header(octets: &[u8]) -> Verdict {
-    Ok(header::view_reads_what_is_there(octets)?)
+    header::view_reads_what_is_there(octets).map_err(Finding::from)
 }
 
 /// Options: the walk, reception and blanking, over raw octets and over generated options.
@@ -98,7 +98,7 @@ pub(super) fn reassembly(octets: &[u8]) -> Verdict {
     }
     for policy in [OverlapPolicy::DiscardDatagram, OverlapPolicy::KeepFirst, OverlapPolicy::KeepLast] {
         splice::reassembler_agrees(policy, &train)
-            .map_err(|objection| Finding(format!("{policy:?}: {objection}")))?;
+            .map_err(|objection| Finding::new(format!("{policy:?}: {objection}")))?;
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(super) fn trace_file(octets: &[u8]) -> Result<(), Finding> {
         return if again.as_ref() == Ok(&scenario) {
             Ok(())
         } else {
-            Err(Finding(format!("a scenario is read back as {again:?}")))
+            Err(Finding::new(format!("a scenario is read back as {again:?}")))
         };
     }
     let Some((header, steps)) = read(octets.to_vec()) else { return capture(octets) };
@@ -53,7 +53,7 @@ fn read(octets: Vec<u8>) -> Option<(TraceHeader, Vec<TracedStep>)> {
 
 /// Whether a trace is written and read again as it is.
 fn is_written_as_it_is(header: &TraceHeader, steps: &[TracedStep]) -> Result<(), Finding> {
-    let broken = |what: &str| Err(Finding(format!("{what} is read back as something else")));
+    let broken = |what: &str| Err(Finding::new(format!("{what} is read back as something else")));
     let Ok(mut writer) = TraceWriter::new(Vec::new(), header) else { return broken("a header") };
     for traced in steps {
         // A comment can be too long to be written once more: numbers may be spelled shorter than we spell them.
@@ -71,7 +71,7 @@ fn is_written_as_it_is(header: &TraceHeader, steps: &[TracedStep]) -> Result<(),
             && again.step.comment == before.step.comment
             && again.observed == before.observed;
         if !is_same {
-            return Err(Finding(format!("{before:?} is read back as {again:?}")));
+            return Err(Finding::new(format!("{before:?} is read back as {again:?}")));
         }
     }
     Ok(())

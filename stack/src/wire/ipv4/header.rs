@@ -18,14 +18,21 @@ impl OptionOctets {
     pub const NONE: Self = Self { octets: [0; MAX_OPTIONS_LEN], len: 0 };
 
     /// `options`, padded; `None` above 40 octets.
+    #[inline]
     pub fn new(options: &[u8]) -> Option<Self> {
-        let mut padded = Self::NONE;
-        padded.octets.get_mut(..options.len())?.copy_from_slice(options);
-        padded.len = options.len().next_multiple_of(4) as u8;
-        Some(padded)
+        // Nearly every header is without, and then nothing is copied.
+        if options.is_empty() { Some(Self::NONE) } else { Self::padded(options) }
+    }
+
+    #[inline]
+    fn padded(options: &[u8]) -> Option<Self> {
+        let mut octets = [0; MAX_OPTIONS_LEN];
+        octets.get_mut(..options.len())?.copy_from_slice(options);
+        Some(Self { octets, len: options.len().next_multiple_of(4) as u8 })
     }
 
     /// The octets, padding included.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -96,7 +103,8 @@ impl Default for Ipv4Header {
 }
 
 impl From<&Ipv4View<'_>> for Ipv4Header {
-    #[inline]
+    /// Always a part of its caller, as [`Ipv4Header::write`] is.
+    #[inline(always)]
     fn from(view: &Ipv4View<'_>) -> Self {
         Self {
             tos: view.tos(),
