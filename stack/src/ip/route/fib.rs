@@ -42,6 +42,14 @@ pub(crate) struct Entry {
     pub(crate) ways: Ways,
 }
 
+impl Entry {
+    /// Where it stands in a table: the lowest first, then the oldest. Numbers, which are compared at once.
+    fn rank(&self) -> (u64, RouteTable, u32) {
+        let prefix = u64::from(u8::MAX - self.to.length) << 32 | u64::from(self.to.network().to_bits());
+        (prefix, self.table, self.metric)
+    }
+}
+
 /// What an entry says of datagrams, learned things apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ways {
@@ -91,16 +99,29 @@ const fn ordered(address: u32) -> i32 {
 impl Table {
     /// The table that holds `entries`, given in order of age.
     pub(crate) fn new(mut entries: Vec<Entry>) -> Self {
-        entries
-            .sort_by_key(|entry| (u8::MAX - entry.to.length, entry.to.network(), entry.table, entry.metric));
-        let mut groups: Vec<Group> = Vec::new();
-        for (position, entry) in entries.iter().enumerate() {
-            match groups.last_mut() {
+        entries.sort_by_key(Entry::rank);
+        let mut table = Self { entries, ..Self::default() };
+        table.group();
+        table
+    }
+
+    /// Adds the youngest entry; [`Table::settle`] is due again.
+    pub(crate) fn add(&mut self, entry: Entry) {
+        let place = self.entries.partition_point(|known| known.rank() <= entry.rank());
+        self.entries.insert(place, entry);
+        self.group();
+        self.ranges.clear();
+        self.winners.clear();
+    }
+
+    fn group(&mut self) {
+        self.groups.clear();
+        for (position, entry) in self.entries.iter().enumerate() {
+            match self.groups.last_mut() {
                 Some(group) if group.mask == entry.to.mask() => group.end = position + 1,
-                _ => groups.push(Group { mask: entry.to.mask(), start: position, end: position + 1 }),
+                _ => self.groups.push(Group { mask: entry.to.mask(), start: position, end: position + 1 }),
             }
         }
-        Self { entries, groups, ..Self::default() }
     }
 
     /// Finds out once and for all which entry wins where, so that [`Table::lookup`] is one search among few numbers.
@@ -164,10 +185,10 @@ impl Table {
 
     fn position_where(&self, destination: Ipv4Addr, mut admits: impl FnMut(&Entry) -> bool) -> Option<usize> {
         self.groups.iter().find_map(|group| {
-            let network = Ipv4Addr::from_bits(destination.to_bits() & group.mask);
+            let network = destination.to_bits() & group.mask;
             let entries = self.entries.get(group.start..group.end)?;
-            let first = entries.partition_point(|entry| entry.to.address < network);
-            let same = entries.iter().skip(first).take_while(|entry| entry.to.address == network);
+            let first = entries.partition_point(|entry| entry.to.address.to_bits() < network);
+            let same = entries.iter().skip(first).take_while(|entry| entry.to.address.to_bits() == network);
             let found = same.into_iter().position(&mut admits)?;
             Some(group.start + first + found)
         })
@@ -246,6 +267,25 @@ mod tests {
         ]);
         let found = table.lookup_where([10, 1, 0, 1].into(), |entry| entry.outgoing != InterfaceId(1));
         assert_eq!(found.map(|entry| entry.outgoing.0), Some(2));
+    }
+
+    quickcheck! {
+        fn entries_that_are_added_stand_as_if_they_had_been_there(routes: Vec<(u32, u8, u8)>) -> bool {
+            let entries: Vec<Entry> = routes
+                .iter()
+                .enumerate()
+                .map(|(position, (network, length, metric))| {
+                    let prefix = Prefix::new((network & 0x8000_0003).into(), length % 33);
+                    entry(prefix.network().octets(), length % 33, u32::from(metric % 2), position as u16)
+                })
+                .collect();
+            let mut table = Table::default();
+            entries.iter().for_each(|entry| table.add(*entry));
+            let places = |table: &Table| -> Vec<u16> {
+                table.entries().iter().map(|entry| entry.outgoing.0).collect()
+            };
+            places(&table) == places(&Table::new(entries))
+        }
     }
 
     #[test]

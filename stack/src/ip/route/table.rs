@@ -55,9 +55,7 @@ impl Router {
         if self.table.entries().len() >= config.bounds.routes {
             return Err(ConfigError::TooMany("routes"));
         }
-        let mut entries = Vec::from(self.table.entries());
-        entries.push(entry);
-        self.table = Table::new(entries);
+        self.table.add(entry);
         self.has_custom_local_routes |= route.kind == RouteKind::Local;
         Ok(())
     }
