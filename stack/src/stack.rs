@@ -179,12 +179,11 @@ impl Stack {
 
     /// When to call [`Stack::handle_timeout`] next. Changes with every other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due =
-            [self.hooks.poll_timeout(), self.reassembly_timeout(), self.tcp_timeout(), self.igmp_timeout()];
-        due.into_iter()
-            .flatten()
-            .min()
-            .map(|due| Instant::from_micros(due.since(Instant::ZERO + UPTIME).as_micros() as u64))
+        // One after the other: this is asked before every step, and is to need no memory.
+        let due = earlier(self.hooks.poll_timeout(), self.reassembly_timeout());
+        let due = earlier(due, self.tcp_timeout());
+        let due = earlier(due, self.igmp_timeout());
+        due.map(|due| Instant::from_micros(due.since(Instant::ZERO + UPTIME).as_micros() as u64))
     }
 
     /// Handles every timer that is due at `now`.
@@ -450,5 +449,13 @@ impl Stack {
                 Ok(Passage::Ends)
             }
         }
+    }
+}
+
+/// The earlier of two moments, where there are any.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
