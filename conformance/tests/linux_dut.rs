@@ -440,7 +440,7 @@ fn drops_have_reasons(dut: &mut LinuxDut) -> Result<(), DutError> {
         let observation = inject(dut, frame)?;
         let [drop] = &observation.drops[..] else { panic!("{observation:?}") };
         assert!(drop.location.as_ref().is_some_and(|place| place.len() > 3), "{drop:?}");
-        Ok(drop.reason.clone())
+        Ok(drop.reason.to_string())
     };
     let echo = echo_request(PEER, HOST, b"abcdefgh");
     let changed = |at: usize, value: u8| {

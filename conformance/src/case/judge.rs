@@ -75,7 +75,7 @@ pub(super) fn judge(outlook: &Outlook, evidence: &Evidence<'_>) -> Result<(), Fa
             }
         }
         Outlook::Drops(wanted) => {
-            let reasons: Vec<_> = seen.observation.drops.iter().map(|drop| drop.reason.clone()).collect();
+            let reasons: Vec<_> = seen.observation.drops.iter().map(|drop| drop.reason.to_string()).collect();
             if reasons == *wanted { Ok(()) } else { Err(fail("drop", format!("dropped as {reasons:?}"))) }
         }
         Outlook::Tracked(wanted, count) => {

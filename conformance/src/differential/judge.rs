@@ -196,8 +196,9 @@ fn divergence(
         let hex = |frame: &EmittedFrame| hex(octets(frame).as_ref().unwrap_or(&frame.octets));
         seen.frames.iter().map(|frame| (name(frame.interface), hex(frame))).collect()
     };
-    let drops =
-        |seen: &Observation| -> Vec<String> { seen.drops.iter().map(|drop| drop.reason.clone()).collect() };
+    let drops = |seen: &Observation| -> Vec<String> {
+        seen.drops.iter().map(|drop| drop.reason.to_string()).collect()
+    };
     let moved = |counters: &Counters| -> BTreeMap<String, i64> {
         counters.iter().map(|(id, amount)| (id.name(), amount)).collect()
     };

@@ -1,5 +1,6 @@
 //! What a DUT lets out at a step, as data.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -135,9 +136,9 @@ pub struct EmittedFrame {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Drop {
     /// The reason's name as the tracepoint `skb:kfree_skb` prints it (`IP_CSUM`, `NOT_SPECIFIED`, …).
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Where it happened, if the DUT tells (a kernel function); never compared.
-    pub location: Option<String>,
+    pub location: Option<Cow<'static, str>>,
 }
 
 /// A payload that a local socket received.

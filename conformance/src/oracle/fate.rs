@@ -213,8 +213,8 @@ mod tests {
             .frames
             .extend(frames.iter().map(|octets| EmittedFrame { interface: 0, octets: octets.clone() }));
         if is_told {
-            let location = Some(DropReason::UdpNoSocket.name().to_owned());
-            observation.drops.push(Drop { reason: "NO_SOCKET".to_owned(), location });
+            let location = Some(DropReason::UdpNoSocket.name().into());
+            observation.drops.push(Drop { reason: "NO_SOCKET".into(), location });
         }
         let mut datagram = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
         datagram.extend([0, 7, 0, 9, 0, 8, 0, 0]);

@@ -270,7 +270,7 @@ mod tests {
         let row = result.captures.iter().find(same).unwrap();
         let stimulus = from_hex(&example.stimulus).unwrap();
         let (a, mut b) = (frames(&example.frames_a), frames(&example.frames_b));
-        b.drops.push(Drop { reason: "IP_CSUM".to_owned(), location: Some("ip_rcv_core".to_owned()) });
+        b.drops.push(Drop { reason: "IP_CSUM".into(), location: Some("ip_rcv_core".into()) });
 
         let mut annotator = Annotator::new(Vec::new(), &scenario(row), &result, row).unwrap();
         annotator.step(&inject(example.packet, stimulus.clone()), &a, &b).unwrap();

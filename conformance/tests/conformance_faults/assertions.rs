@@ -483,7 +483,7 @@ const DIMENSIONS: &[Fault] = &[
     fault(
         "wrong-drop-reason",
         &["drop"],
-        Warp::Seen(|_, seen| seen.drops.iter_mut().for_each(|it| "NOT_SPECIFIED".clone_into(&mut it.reason))),
+        Warp::Seen(|_, seen| seen.drops.iter_mut().for_each(|it| it.reason = "NOT_SPECIFIED".into())),
     ),
 ];
 

@@ -138,7 +138,10 @@ fn observed(g: &mut Gen) -> Observed {
             data: octets(g),
         }),
         socket_errors: some(g, socket_error),
-        drops: some(g, |g| Drop { reason: String::arbitrary(g), location: Arbitrary::arbitrary(g) }),
+        drops: some(g, |g| Drop {
+            reason: String::arbitrary(g).into(),
+            location: Option::<String>::arbitrary(g).map(Into::into),
+        }),
         conntrack_events: some(g, conntrack_event),
         refused: Arbitrary::arbitrary(g),
     };

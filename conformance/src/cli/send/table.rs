@@ -159,7 +159,7 @@ impl<'t> Table<'t> {
     fn other_rows(&self, answers: &[Answer]) -> Vec<Row> {
         let mut rows = vec![
             self.row(Dimension::Drops, "drops", answers, |answer| {
-                joined(answer.seen.drops.iter().map(|drop| drop.reason.clone()))
+                joined(answer.seen.drops.iter().map(|drop| drop.reason.to_string()))
             }),
             self.row(Dimension::Deliveries, "deliveries", answers, |answer| {
                 let deliveries = answer.seen.deliveries.iter();

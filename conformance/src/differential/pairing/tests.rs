@@ -60,7 +60,7 @@ impl Dut for Fake {
         let received = CounterId::by_name("Ip.InReceives").unwrap();
         self.counters.add(received, 1 + i64::from(self.miscounts.contains(&self.taken)));
         if self.drops_at == Some(self.taken) {
-            observation.drops.push(Drop { reason: "IP_CSUM".to_owned(), location: None });
+            observation.drops.push(Drop { reason: "IP_CSUM".into(), location: None });
         }
         observation.frames.push(EmittedFrame { interface: 0, octets: self.reply.clone() });
         self.taken += 1;

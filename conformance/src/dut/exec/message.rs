@@ -363,13 +363,13 @@ pub(super) struct WireDrop {
 
 impl From<&Drop> for WireDrop {
     fn from(it: &Drop) -> Self {
-        Self { reason: it.reason.clone(), location: it.location.clone() }
+        Self { reason: it.reason.to_string(), location: it.location.as_ref().map(ToString::to_string) }
     }
 }
 
 impl From<WireDrop> for Drop {
     fn from(it: WireDrop) -> Self {
-        Self { reason: it.reason, location: it.location }
+        Self { reason: it.reason.into(), location: it.location.map(Into::into) }
     }
 }
 

@@ -145,7 +145,10 @@ fn parse(line: &str) -> Line {
     }
     let Some((_, reason)) = line.split_once("reason: ") else { return Line::Other };
     let location = line.split_once("location=").and_then(|(_, rest)| rest.split([' ', '+']).next());
-    Line::Drop(PacketDrop { reason: reason.trim().to_owned(), location: location.map(str::to_owned) })
+    Line::Drop(PacketDrop {
+        reason: reason.trim().to_owned().into(),
+        location: location.map(|location| location.to_owned().into()),
+    })
 }
 
 #[cfg(test)]
@@ -156,7 +159,7 @@ mod tests {
     fn lines_give_reason_and_place() {
         let line = " netassay-1234 [001] ..s1. 7.25: kfree_skb: skbaddr=00000000a rx_sk=(nil) protocol=2048 \
                     location=ip_rcv_core+0x1a/0x2b0 reason: IP_CSUM";
-        let drop = PacketDrop { reason: "IP_CSUM".to_owned(), location: Some("ip_rcv_core".to_owned()) };
+        let drop = PacketDrop { reason: "IP_CSUM".into(), location: Some("ip_rcv_core".into()) };
         assert_eq!(parse(line), Line::Drop(drop));
         assert_eq!(parse("CPU:1 [LOST 3 EVENTS]"), Line::Lost);
         assert_eq!(parse("# tracer: nop"), Line::Other);

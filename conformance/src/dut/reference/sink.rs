@@ -56,8 +56,8 @@ impl Sink for Collector<'_> {
 
     fn discard(&mut self, reason: DropReason, _: &[u8]) {
         if let Some(name) = reason.linux_name() {
-            let location = Some(reason.name().to_owned());
-            self.observation.drops.push(Drop { reason: name.to_owned(), location });
+            let location = Some(reason.name().into());
+            self.observation.drops.push(Drop { reason: name.into(), location });
         }
     }
 

@@ -97,8 +97,8 @@ impl Parsed {
             }
             "error" => self.error_line(&mut words)?,
             "drop" => {
-                let reason = unescape(words.next()?)?;
-                let location = if words.skip("at") { Some(unescape(words.next()?)?) } else { None };
+                let reason = unescape(words.next()?)?.into();
+                let location = if words.skip("at") { Some(unescape(words.next()?)?.into()) } else { None };
                 observed.observation.drops.push(Drop { reason, location });
             }
             "conntrack" => {

@@ -7,9 +7,11 @@
 //! which is why interfaces have numbers that no other world has. Where they have not, because a datagram could ask for
 //! them, fragments that waited too long are not seen.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 use super::super::sys::bpf::{self, SharedMap};
 use super::super::sys::process;
@@ -48,9 +50,9 @@ pub(in super::super) struct Witness {
     /// The format string of `symbol`.
     _format: OwnedFd,
     /// Names of reasons by number.
-    reasons: HashMap<u64, String>,
+    reasons: HashMap<u64, &'static str>,
     /// Names of places that were asked for.
-    places: HashMap<u64, Option<String>>,
+    places: HashMap<u64, Option<&'static str>>,
     /// Drops taken so far.
     taken: u64,
     /// No step was taken in this namespace yet.
@@ -81,7 +83,7 @@ impl Witness {
             .enumerators("SKB_DROP_REASON_")
             // Subsystems have small numbers of their own, in another enumeration.
             .filter(|(name, _)| !name.starts_with("SUBSYS_"))
-            .map(|(name, value)| (value as u64, name.to_owned()));
+            .map(|(name, value)| (value as u64, kept(name)));
         Ok(Self {
             now,
             symbol,
@@ -139,25 +141,26 @@ impl Witness {
         while self.taken < count {
             let slot = RING + (self.taken as usize % SLOTS) * 16;
             let (place, reason) = (self.map.load(slot), self.map.load(slot + 8));
-            let reason = self.reasons.get(&reason).cloned().unwrap_or_else(|| reason.to_string());
-            drops.push(PacketDrop { reason, location: self.place(place) });
+            let known = self.reasons.get(&reason).copied();
+            let reason = known.map_or_else(|| Cow::Owned(reason.to_string()), Cow::Borrowed);
+            drops.push(PacketDrop { reason, location: self.place(place).map(Cow::Borrowed) });
             self.taken += 1;
         }
         lost
     }
 
     /// The kernel function that `address` lies in.
-    fn place(&mut self, address: u64) -> Option<String> {
+    fn place(&mut self, address: u64) -> Option<&'static str> {
         if let Some(known) = self.places.get(&address) {
-            return known.clone();
+            return *known;
         }
         self.map.store(LOCATION, address);
         let name = bpf::run(&self.symbol).ok().map(|()| {
             let words = (SYMBOL..SYMBOL + SYMBOL_LEN).step_by(8).map(|offset| self.map.load(offset));
             let octets: Vec<u8> = words.flat_map(u64::to_ne_bytes).take_while(|octet| *octet != 0).collect();
-            String::from_utf8_lossy(&octets).into_owned()
+            kept(&String::from_utf8_lossy(&octets))
         });
-        self.places.insert(address, name.clone());
+        self.places.insert(address, name);
         name
     }
 
@@ -174,10 +177,24 @@ impl Witness {
         Ok(self.since_boot(self.map.load(JIFFIES)))
     }
 
-    fn since_boot(&self, jiffies: u64) -> std::time::Duration {
+    /// The time that the kernel's counter stands for, since boot.
+    pub(super) fn since_boot(&self, jiffies: u64) -> std::time::Duration {
         let count = jiffies.saturating_sub(self.first_jiffy);
         std::time::Duration::from_nanos(count * u64::from(self.jiffy.subsec_nanos()))
     }
+}
+
+/// `name`, kept until the process ends: the kernel has few names, and the same for every DUT.
+fn kept(name: &str) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    // A set of names stays whole whatever happened to the thread that held it.
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into());
+    names.insert(name);
+    name
 }
 
 /// Notes (place, reason) of every dropped packet that is ours, on `kfree_skb(skb, location, reason, …)`.
