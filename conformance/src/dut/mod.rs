@@ -41,7 +41,7 @@ pub trait Dut {
     }
 
     /// When the last step was over at the latest, on the scale of [`Clock::monotonic`]: what the DUT did in it, it did
-    /// between [`Dut::clock`] and then. `None` if that is not known any better.
+    /// between [`Dut::clock`] and then. Asked after [`Dut::counters`]; `None` if it is not known any better.
     fn clock_end(&self) -> Option<Duration> {
         None
     }

@@ -33,13 +33,14 @@ const SEED: u64 = 0x6e65_7461_7373_6179;
 pub struct ReferenceDut {
     profile: Profile,
     seed: u64,
-    world: Option<World>,
+    /// In a place of its own, as the others are: states are large, and change places.
+    world: Option<Box<World>>,
     explains: bool,
     decisions: Vec<Decision>,
     /// What another DUT has shown of the step that comes.
     lead: Option<Lead>,
     /// Other states that the stack can be in, as far as what another DUT showed allows it.
-    others: Vec<World>,
+    others: Vec<Box<World>>,
 }
 
 /// A stack and what surrounds it.
@@ -134,7 +135,8 @@ impl Dut for ReferenceDut {
         let stack =
             Stack::new(config, self.seed).map_err(|error| DutError::Unsupported(error.to_string()))?;
         let links = scenario.interfaces.iter().map(config::link).collect::<Result<Vec<_>, _>>()?;
-        let mut world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO, outcome: None };
+        let world = World { stack, links, sockets: Vec::new(), now: Instant::ZERO, outcome: None };
+        let mut world = Box::new(world);
         for (number, socket) in scenario.sockets.iter().enumerate() {
             let wanted = config::socket(socket)?;
             let mut nothing = Observation::default();
@@ -156,7 +158,10 @@ impl Dut for ReferenceDut {
 
     fn heed(&mut self, lead: &Lead) {
         match &mut self.lead {
-            Some(known) => known.clone_from(lead),
+            Some(known) => {
+                known.until = lead.until;
+                known.moved.clone_from(&lead.moved);
+            }
             None => self.lead = Some(lead.clone()),
         }
     }
@@ -331,6 +336,9 @@ fn settle(observation: &mut Observation) {
     // The sorts are stable: what belongs together stays in its order.
     observation.frames.sort_by_key(|frame| frame.interface);
     observation.deliveries.sort_by_key(|delivery| delivery.socket);
+    if observation.socket_errors.is_empty() {
+        return;
+    }
     let mut reported = std::mem::take(&mut observation.socket_errors);
     reported.sort_by_key(|error| error.socket);
     for errors in reported.chunk_by(|a, b| a.socket == b.socket) {

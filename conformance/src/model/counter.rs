@@ -151,12 +151,23 @@ impl CounterId {
 }
 
 /// A value for every counter: totals since some start, or differences between two moments.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Counters(Box<[i64; COUNT]>);
 
 impl Default for Counters {
     fn default() -> Self {
         Self(Box::new([0; COUNT]))
+    }
+}
+
+impl Clone for Counters {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Into the place that is there: readings follow each other at every step.
+    fn clone_from(&mut self, other: &Self) {
+        self.0.copy_from_slice(&other.0[..]);
     }
 }
 
@@ -204,11 +215,17 @@ impl Counters {
 
     /// `self - earlier`, slot by slot.
     pub fn since(&self, earlier: &Self) -> Self {
-        let mut difference = self.clone();
-        for (value, before) in difference.0.iter_mut().zip(earlier.0.iter()) {
-            *value -= before;
-        }
+        let mut difference = Self::new();
+        difference.set_to_difference(self, earlier);
         difference
+    }
+
+    /// Becomes `later - earlier`, slot by slot.
+    pub fn set_to_difference(&mut self, later: &Self, earlier: &Self) {
+        let readings = later.0.iter().zip(earlier.0.iter());
+        for (difference, (later, earlier)) in self.0.iter_mut().zip(readings) {
+            *difference = later - earlier;
+        }
     }
 
     /// The counters that are not zero, in slot order.

@@ -34,8 +34,8 @@ impl<'w, C: Choice> Generated<'w, C> {
     }
 
     /// The steps made so far.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
+    pub fn into_steps(self) -> Vec<Step> {
+        self.steps
     }
 }
 

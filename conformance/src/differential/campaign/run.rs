@@ -88,7 +88,7 @@ impl<'c> Campaign<'c> {
             let (mut source, mut hearing) = Generated::new(sequence, STEPS_PER_PART.min(limit));
             let mut listener = Both(&mut judge, &mut hearing);
             replayed = self.replay.run(scenario, dimensions, &mut source, &mut listener, stop);
-            steps = source.steps().to_vec();
+            steps = source.into_steps();
         } else {
             steps = part.steps[..part.steps.len().min(limit)].to_vec();
             replayed = self.replay.run(scenario, dimensions, &mut StepList::new(&steps), &mut judge, stop);

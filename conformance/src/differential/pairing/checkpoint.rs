@@ -1,6 +1,6 @@
 //! Reading counters and tables of both DUTs and telling what moved apart since the last time.
 
-use super::drive::{Drive, PairError, of};
+use super::drive::{Drive, PairError, Side, of};
 use crate::differential::compare::{Comparison, Difference};
 use crate::model::{ConntrackEntry, Counters, Dimension, Dimensions};
 
@@ -16,7 +16,6 @@ impl Readings {
     /// Makes room for the next reading.
     fn turn(&mut self) {
         std::mem::swap(&mut self.now, &mut self.before);
-        self.now.clear();
     }
 }
 
@@ -43,8 +42,8 @@ impl Checkpoint {
         if dimensions.contains(Dimension::Counters) {
             self.a.turn();
             self.b.turn();
-            drive.a.counters(&mut self.a.now).map_err(|source| of(drive.a, source))?;
-            drive.b.counters(&mut self.b.now).map_err(|source| of(drive.b, source))?;
+            drive.counters(Side::A, &mut self.a.now)?;
+            drive.counters(Side::B, &mut self.b.now)?;
             // As long as all was equal, one comparison of memory tells that it still is.
             let were_equal = !std::mem::replace(&mut self.is_apart, self.a.now != self.b.now);
             if were_equal && !self.is_apart {

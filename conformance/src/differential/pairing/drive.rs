@@ -38,6 +38,17 @@ pub struct Drive<'d> {
     before: Counters,
     after: Counters,
     lead: Lead,
+    /// Whether A and B tell their counters after every step that they take first: what they are asked when opened.
+    tells: [bool; 2],
+    /// Whose counters `before` are, if they were read at the last step.
+    told: Option<Side>,
+}
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    A,
+    B,
 }
 
 impl<'d> Drive<'d> {
@@ -52,6 +63,8 @@ impl<'d> Drive<'d> {
             before: Counters::new(),
             after: Counters::new(),
             lead: Lead::default(),
+            tells: [false; 2],
+            told: None,
         }
     }
 
@@ -66,8 +79,30 @@ impl<'d> Drive<'d> {
     /// When one cannot be opened.
     pub fn open(&mut self, scenario: &Scenario) -> Result<(), PairError> {
         self.before.clear();
+        self.told = None;
         self.a.open(scenario).map_err(|source| of(self.a, source))?;
-        self.b.open(scenario).map_err(|source| of(self.b, source))
+        self.b.open(scenario).map_err(|source| of(self.b, source))?;
+        let tells =
+            |dut: &dyn Dut| dut.counters_are_cheap() && dut.dimensions().contains(Dimension::Counters);
+        self.tells = [tells(self.a), tells(self.b)];
+        Ok(())
+    }
+
+    /// Reads the counters of one of the two, unless they were read at the last step.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn counters(&mut self, side: Side, counters: &mut Counters) -> Result<(), PairError> {
+        if self.told == Some(side) {
+            counters.clone_from(&self.before);
+            return Ok(());
+        }
+        let dut = match side {
+            Side::A => &mut *self.a,
+            Side::B => &mut *self.b,
+        };
+        counters.clear();
+        dut.counters(counters).map_err(|source| of(dut, source))
     }
 
     /// Takes `step` on both and returns how long that took, as far as a clock of a DUT was involved.
@@ -77,6 +112,7 @@ impl<'d> Drive<'d> {
     pub fn step(&mut self, step: &Step) -> Result<Duration, PairError> {
         self.seen_a.clear();
         self.seen_b.clear();
+        self.told = None;
         let (has_clock_a, has_clock_b) = (self.a.clock().is_some(), self.b.clock().is_some());
         if !has_clock_a && !has_clock_b {
             let clock = virtual_clock(step.at);
@@ -86,18 +122,19 @@ impl<'d> Drive<'d> {
             return Ok(Duration::ZERO);
         }
         self.began = Some(Instant::now());
-        let (first, second) = if has_clock_a {
-            ((&mut *self.a, &mut self.seen_a), (&mut *self.b, &mut self.seen_b))
-        } else {
-            ((&mut *self.b, &mut self.seen_b), (&mut *self.a, &mut self.seen_a))
+        let side = if has_clock_a { Side::A } else { Side::B };
+        let (first, second) = match side {
+            Side::A => ((&mut *self.a, &mut self.seen_a), (&mut *self.b, &mut self.seen_b)),
+            Side::B => ((&mut *self.b, &mut self.seen_b), (&mut *self.a, &mut self.seen_a)),
         };
         take(first.0, step, virtual_clock(step.at), first.1)?;
         let clock = first.0.clock().unwrap_or_else(|| virtual_clock(step.at));
-        if first.0.counters_are_cheap() && first.0.dimensions().contains(Dimension::Counters) {
+        if self.tells[side as usize] {
             first.0.counters(&mut self.after).map_err(|source| of(first.0, source))?;
             self.lead.until = first.0.clock_end().unwrap_or(clock.monotonic);
-            self.lead.moved = self.after.since(&self.before);
+            self.lead.moved.set_to_difference(&self.after, &self.before);
             std::mem::swap(&mut self.before, &mut self.after);
+            self.told = Some(side);
             second.0.heed(&self.lead);
         }
         take(second.0, step, clock, second.1)?;

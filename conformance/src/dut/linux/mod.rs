@@ -85,8 +85,10 @@ pub struct LinuxDut {
     started: Duration,
     /// When the last step was taken.
     clock: Option<Clock>,
-    /// When it was over.
+    /// When it was over at the latest; known once the counters were read after it.
     clock_end: Option<Duration>,
+    /// Whether it is over when the counters are read. One that let time pass was over before.
+    ends_when_counted: bool,
     /// Ends waiting when it becomes true.
     stop: Option<Arc<AtomicBool>>,
     /// Room for a frame being read.
@@ -122,6 +124,7 @@ impl LinuxDut {
             started: Duration::ZERO,
             clock: None,
             clock_end: None,
+            ends_when_counted: false,
             stop: None,
             buffer: vec![0; port::LONGEST],
             scratch: Vec::new(),
@@ -176,7 +179,7 @@ impl LinuxDut {
             Err(error) => return Err(failed(format!("writing a frame to {}", port.name), error)),
         }
         self.clock = Some(self.watch.frame_clock());
-        self.clock_end = self.watch.jiffies();
+        self.ends_when_counted = true;
         self.collect(observation)
     }
 
@@ -188,7 +191,7 @@ impl LinuxDut {
     ) -> Result<(), DutError> {
         self.clock = Some(self.watch.now());
         self.world()?.sockets.act(socket, action, observation)?;
-        self.clock_end = self.watch.jiffies();
+        self.ends_when_counted = true;
         self.collect(observation)
     }
 
@@ -265,6 +268,7 @@ impl Dut for LinuxDut {
         }
         self.clock = None;
         self.clock_end = None;
+        self.ends_when_counted = false;
         let (watch, devices) = (&mut self.watch, self.options.devices);
         let world = inside::in_new_namespace(self.options.privilege, |inside| {
             let world = setup::build(scenario, devices, inside)?;
@@ -285,6 +289,7 @@ impl Dut for LinuxDut {
 
     fn step(&mut self, step: &Step, _clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
         self.clock_end = None;
+        self.ends_when_counted = false;
         self.watch.begin().doing(|| "starting to watch the kernel".to_owned())?;
         let result = match &step.action {
             Action::Inject { interface, frame } => self.inject(*interface, frame, observation),
@@ -309,6 +314,9 @@ impl Dut for LinuxDut {
 
     fn counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
         self.read_counters(counters)?;
+        if std::mem::take(&mut self.ends_when_counted) {
+            self.clock_end = self.watch.counted_at();
+        }
         // Few counters move before the first step.
         for (slot, before) in &self.moved_before {
             counters.slots_mut()[*slot] -= before;

@@ -147,6 +147,14 @@ impl Watch {
         }
     }
 
+    /// When the counters were last read, in whole jiffies, where they are read here.
+    pub(super) fn counted_at(&self) -> Option<Duration> {
+        match self {
+            Self::Bpf(instruments) => Some(instruments.counted_at()),
+            Self::Trace(_) | Self::Blind(_) => None,
+        }
+    }
+
     /// Whether reading the counters costs no more than a packet.
     pub(super) fn counters_are_cheap(&self) -> bool {
         match self {

@@ -33,7 +33,7 @@ const TOLD: [netassay_stack::counters::Counter; 3] = [
 
 /// One state after the step.
 struct Taken {
-    world: World,
+    world: Box<World>,
     observation: Observation,
     refused: Option<crate::model::SocketError>,
     decisions: Vec<netassay_stack::decision::Decision>,
@@ -50,17 +50,18 @@ impl ReferenceDut {
         lead: &Lead,
         observation: &mut Observation,
     ) -> Result<(), DutError> {
-        let mut world = self.world.take().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
+        let closed = || DutError::Gone("no scenario is open".to_owned());
         self.decisions.clear();
         if lead.until <= clock.monotonic && self.others.is_empty() {
+            let world = self.world.as_mut().ok_or_else(closed)?;
             world.stack.follow_credit(refusals(&lead.moved));
             let log = self.explains.then_some(&mut self.decisions);
             let refused = world.step(step, clock, observation, log);
-            self.world = Some(world);
             settle(observation);
             observation.socket_errors.splice(0..0, refused?);
             return Ok(());
         }
+        let world = self.world.take().ok_or_else(closed)?;
         let mut all = Vec::new();
         for world in std::iter::once(world).chain(std::mem::take(&mut self.others)) {
             if lead.until <= clock.monotonic {
@@ -76,7 +77,7 @@ impl ReferenceDut {
             let is_alike = |known: &World| known.stack.has_limits_of(&taken.world.stack);
             if self.others.len() < MOST_OTHERS
                 && !is_alike(&chosen.world)
-                && !self.others.iter().any(is_alike)
+                && !self.others.iter().any(|known| is_alike(known))
             {
                 self.others.push(taken.world);
             }
@@ -98,28 +99,39 @@ impl ReferenceDut {
         lead: &Lead,
         all: &mut Vec<Taken>,
     ) -> Result<(), DutError> {
-        let before = self.taken(world.clone(), step, clock, lead)?;
+        let before = self.taken(Box::new(world.clone()), step, clock, lead)?;
         let (from, to) = (world.stack.looks_at_clock(), before.world.stack.looks_at_clock());
         all.push(before);
-        all.push(self.taken(world.clone(), step, Clock { monotonic: lead.until, ..clock }, lead)?);
+        all.push(self.taken(
+            Box::new(world.clone()),
+            step,
+            Clock { monotonic: lead.until, ..clock },
+            lead,
+        )?);
         if from == to {
             return Ok(());
         }
         let later = instant(lead.until);
         for look in (from + 1..to).take(MOST_LOOKS) {
-            let mut world = world.clone();
+            let mut world = Box::new(world.clone());
             world.stack.tick_before_look(Some((look, later)));
             all.push(self.taken(world, step, clock, lead)?);
         }
         let ticks = instant(lead.until).jiffies() - instant(clock.monotonic).jiffies();
         for tick in (1..u32::try_from(ticks).unwrap_or(u32::MAX)).take(MOST_BETWEEN) {
             let monotonic = clock.monotonic + tick * Duration::from_micros(MICROS_PER_JIFFY);
-            all.push(self.taken(world.clone(), step, Clock { monotonic, ..clock }, lead)?);
+            all.push(self.taken(Box::new(world.clone()), step, Clock { monotonic, ..clock }, lead)?);
         }
         Ok(())
     }
 
-    fn taken(&self, mut world: World, step: &Step, clock: Clock, lead: &Lead) -> Result<Taken, DutError> {
+    fn taken(
+        &self,
+        mut world: Box<World>,
+        step: &Step,
+        clock: Clock,
+        lead: &Lead,
+    ) -> Result<Taken, DutError> {
         let before = TOLD.map(|counter| world.stack.counters().value(counter));
         world.stack.follow_credit(refusals(&lead.moved));
         let (mut observation, mut decisions) = (Observation::default(), Vec::new());

@@ -255,6 +255,11 @@ impl MibReader {
         Ok(())
     }
 
+    /// The jiffy at which they were last read.
+    pub(super) fn jiffies(&self) -> u64 {
+        self.map.load(JIFFIES)
+    }
+
     fn value(&self, place: &Place) -> u64 {
         let word = self.map.load(place.offset & !7);
         // The half that a narrow counter is in depends on the machine's order of octets.
@@ -274,8 +279,9 @@ fn offset_of(btf: &Btf, source: &Source, at: &str) -> Option<usize> {
     }
 }
 
-/// Layout of the map in octets: addresses, eight for each of 511 CPUs; the ICMP messages that were counted when the
-/// counters by type were last copied; the copies.
+/// Layout of the map in octets: addresses, eight for each of 510 CPUs; the jiffy at which the copies were made; the ICMP
+/// messages that were counted when the counters by type were last copied; the copies.
+const JIFFIES: usize = (1 << 15) - 16;
 const MESSAGES: usize = (1 << 15) - 8;
 const COPIES: usize = 1 << 15;
 
@@ -311,12 +317,13 @@ impl Plan {
 
     /// The map for addresses and copies, the program that copies, and the origins in the order of their addresses.
     fn finish(self) -> io::Result<(SharedMap, OwnedFd, Vec<Origin>)> {
-        if self.ranges.len() * 8 > MESSAGES {
+        if self.ranges.len() * 8 > JIFFIES {
             return Err(io::Error::other("too many CPUs"));
         }
         let map = SharedMap::new(COPIES + self.len)?;
         let mut program = Assembler::default();
         let out = program.label();
+        program.call(Helper::Jiffies).map_value(R7, map.number(), JIFFIES).store(R7, 0, R0);
         for (number, (_, len, copy)) in self.ranges.iter().enumerate() {
             if number + 1 == self.ranges.len() {
                 program.set(R8, 0);

@@ -45,6 +45,13 @@ impl Instruments {
     }
 }
 
+impl Instruments {
+    /// When the counters were last read, in whole jiffies since boot.
+    pub(super) fn counted_at(&self) -> std::time::Duration {
+        self.witness.since_boot(self.mib.jiffies())
+    }
+}
+
 /// Reads kernel memory word by word, on behalf of the calling thread.
 #[derive(Debug)]
 struct Peek {
