@@ -69,29 +69,34 @@ impl Words {
 #[inline]
 pub fn view_reads_what_is_there(octets: &[u8]) -> Result<(), Objection> {
     // Of a header without options all is known in length, so that nothing of it has to be in memory.
-    let is_kept = if octets.first() == Some(&0x45) { is_kept(octets) } else { is_kept_with_options(octets) };
+    let is_kept = match octets {
+        [0x45, ..] => is_kept(octets, false),
+        _ => is_kept_with_options(octets),
+    };
     if is_kept { Ok(()) } else { Err(broken_rule(octets)) }
 }
 
 #[inline(never)]
 fn is_kept_with_options(octets: &[u8]) -> bool {
-    is_kept(octets)
+    is_kept(octets, true)
 }
 
-/// Whether every rule of [`judge`] is kept.
+/// Whether every rule of [`judge`] is kept; `may_have_options` tells whether the first octet leaves room for any.
 #[inline(always)]
-fn is_kept(octets: &[u8]) -> bool {
+fn is_kept(octets: &[u8], may_have_options: bool) -> bool {
     match (Ipv4View::new(octets), lengths(octets)) {
         (Ok(view), Some((fixed, header_len, total_length))) => {
             let (header, payload) = octets[..total_length].split_at(header_len);
             // The view is asked everything before anything else is called: what stands in registers is read once.
-            let is_read = (wrong_bits(&view, fixed) == 0) & comes_back(&view, fixed, header);
-            let found_intact = (view.is_checksum_valid(), Ipv4View::verified(octets).is_ok());
+            let is_read =
+                (wrong_bits(&view, fixed) == 0) & comes_back(&view, fixed, header, may_have_options);
+            let (is_valid, is_verified) = (view.is_checksum_valid(), Ipv4View::verified(octets).is_ok());
             let is_intact = naive(header) == 0;
             is_read
                 & is_in_place(view.options(), &header[20..])
                 & is_in_place(view.payload(), payload)
-                & (found_intact == (is_intact, is_intact))
+                & (is_valid == is_intact)
+                & (is_verified == is_intact)
         }
         (Err(_), None) => Ipv4View::verified(octets).is_err(),
         _ => false,
@@ -106,11 +111,14 @@ fn is_in_place(found: &[u8], expected: &[u8]) -> bool {
 
 /// Whether an owned header writes the octets that it was read from: `octets`, whose fixed part is `fixed`.
 #[inline(always)]
-fn comes_back(view: &Ipv4View<'_>, fixed: Words, octets: &[u8]) -> bool {
+fn comes_back(view: &Ipv4View<'_>, fixed: Words, octets: &[u8], may_have_options: bool) -> bool {
     if view.options().is_empty() {
         let mut written = [0; 20];
         let len = Ipv4Header::from(view).write(&mut written);
         return (len == Some(octets.len())) & (Words::of(&written) == fixed);
+    }
+    if !may_have_options {
+        return false;
     }
     let mut room = [0; 60];
     let written = &mut room[..octets.len()];
