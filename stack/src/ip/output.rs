@@ -189,7 +189,8 @@ impl Stack {
     fn route_again(&mut self, packet: &mut Packet) -> Result<(), Refusal> {
         // What wears the address of another goes wherever the destination says; what keeps its own must be able to.
         let source = packet.source();
-        let source = if self.router.is_own(source) { source } else { Ipv4Addr::UNSPECIFIED };
+        let is_ours = self.router.kind_of(source) == RouteKind::Local;
+        let source = if is_ours { source } else { Ipv4Addr::UNSPECIFIED };
         match self.router.route_output(packet.destination(), source, self.now) {
             Ok(way) => {
                 packet.route = Some(way.route);

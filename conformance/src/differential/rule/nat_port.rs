@@ -189,15 +189,18 @@ impl NatPort {
     fn event(&mut self, side: usize, event: &ConntrackEvent) {
         let entry = &event.entry;
         let flow = (entry.protocol, entry.zone, entry.original);
+        let translated = inverse(entry.protocol, entry.reply);
         match event.kind {
             ConntrackEventKind::New => {
-                let translated = inverse(entry.protocol, entry.reply);
                 self.born[side].insert(flow, Birth { translated, is_gone: false });
             }
             ConntrackEventKind::Destroy => {
-                if let Some(birth) = self.born[side].get_mut(&flow) {
+                // What ends may be an earlier flow that came with the same tuple.
+                let born = self.born[side].get_mut(&flow).filter(|birth| birth.translated == translated);
+                let known = self.flows.get_mut(&flow).filter(|names| names.translated[side] == translated);
+                if let Some(birth) = born {
                     birth.is_gone = true;
-                } else if let Some(names) = self.flows.get_mut(&flow) {
+                } else if let Some(names) = known {
                     names.is_gone[side] = true;
                     if names.is_gone == [true; 2] {
                         self.forget(&flow);
@@ -238,8 +241,13 @@ impl NatPort {
         if a.protocol == protocol::ICMP && a.tuple.destination_id != came.tuple.destination_id {
             return false;
         }
+        let before = self.flows.get(&flow).copied();
         self.forget(&flow);
-        self.establish(flow, translated).is_some()
+        let begins = self.establish(flow, translated).is_some();
+        if let Some(names) = before.filter(|_| !begins) {
+            self.remember(flow, names);
+        }
+        begins
     }
 
     /// Gives a flow its names, if chance may have chosen them and nobody has them.
@@ -269,11 +277,16 @@ impl NatPort {
             // What its source wears elsewhere may be taken here on one side only.
             self.rejections += 1;
         }
+        Some(self.remember(flow, Names { translated, is_gone: [false; 2] }))
+    }
+
+    fn remember(&mut self, flow: Flow, names: Names) -> &mut Names {
+        let (protocol, zone, _) = flow;
         self.zones.insert(zone);
-        for (owners, tuple) in self.owners.iter_mut().zip(translated) {
+        for (owners, tuple) in self.owners.iter_mut().zip(names.translated) {
             owners.insert((protocol, zone, tuple), flow);
         }
-        Some(self.flows.entry(flow).insert_entry(Names { translated, is_gone: [false; 2] }).into_mut())
+        self.flows.entry(flow).insert_entry(names).into_mut()
     }
 
     /// What speaks for two different numbers where a free number is kept (spec/linux-conntrack-nat.md §7.4).

@@ -185,6 +185,30 @@ fn the_same_flow_draws_anew_when_it_is_tracked_anew() {
     assert!(agree(&nat, 5001, 6001) && !agree(&nat, 5000, 6000));
 }
 
+#[test]
+fn a_namesake_that_ends_late_takes_no_names_along() {
+    let mut nat = NatPort::new(&scenario());
+    nat.learn(&[new(2000, 5000)], &[new(2000, 6000)]);
+    nat.learn(&[new(2000, 5001), destroy(2000, 5000)], &[new(2000, 6001)]);
+    nat.learn(&[], &[destroy(2000, 6000)]);
+    nat.learn(&[], &[]);
+    assert!(agree(&nat, 5001, 6001));
+    nat.learn(&[new(2001, 5001)], &[new(2001, 6001)]);
+    assert!(agree(&nat, 5001, 6001), "the older flow keeps them");
+    nat.learn(&[destroy(2000, 5001)], &[destroy(2000, 6001)]);
+    nat.learn(&[], &[]);
+    assert!(!agree(&nat, 5001, 6001));
+}
+
+/// Frames that cannot be of a flow leave what it is called.
+#[test]
+fn a_flow_that_is_not_established_keeps_its_names() {
+    let mut world = nat(2000);
+    assert!(world.equal(&datagram(5000), &datagram(6000)));
+    assert!(!world.equal(&datagram(5001), &datagram(700)), "of another class");
+    assert!(world.equal(&datagram(5000), &datagram(6000)));
+}
+
 /// In a narrow range one side may still have free what the other has drawn for somebody else.
 #[test]
 fn one_side_draws_alone_only_if_the_port_is_taken() {
