@@ -202,6 +202,9 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     let device = btf.offset("sk_buff", "dev")? as i32;
     let protocol = btf.offset("sk_buff", "protocol")? as i32;
     let came_in_by = btf.offset("sk_buff", "skb_iif")? as i32;
+    let socket = btf.offset("sk_buff", "sk")? as i32;
+    let namespace_of_socket =
+        (btf.offset("sock", "__sk_common")? + btf.offset("sock_common", "skc_net")?) as i32;
     let namespace_of_device = btf.offset("net_device", "nd_net")? as i32;
     let operations = (btf.offset("net", "ns")? + btf.offset("ns_common", "ops")?) as i32;
     let mut reasons = btf.enumerators("SKB_DROP_REASON_");
@@ -209,7 +212,7 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
         reasons.find(|(name, _)| *name == "FRAG_REASM_TIMEOUT").map_or(-1, |(_, value)| value as i32);
 
     let mut program = Assembler::default();
-    let [other_thread, small, any, no_device, ours, out] = [(); 6].map(|()| program.label());
+    let [other_thread, small, any, no_socket, no_device, ours, out] = [(); 7].map(|()| program.label());
     program.copy(R6, R1).map_value(R7, map.number(), 0).load(R8, R6, 0);
     // R9: whether this is the thread that takes the step.
     program.call(Helper::CurrentThread).copy_low(R0, R0).load(R1, R7, THREAD as i16).set(R9, 0);
@@ -224,6 +227,14 @@ fn drop_program(map: &SharedMap, btf: &Btf) -> Result<Vec<u64>, String> {
     program.load_word(R1, R10, -8).jump_if_is(R1, 0, any).jump_unless_is(R1, LOOPBACK_INDEX, out).place(any);
     // Fragments without such a number may be those of any world that ends now.
     program.load(R3, R6, 16).jump_if_is(R3, time_out, out);
+    // A socket that is closed purges what it has not read. What waits for one has no device any more, UDP keeps other
+    // things in its place; the socket has a namespace.
+    program.copy(R3, R8).add(R3, socket).peek(-8, 8).load(R3, R10, -8).jump_if_is(R3, 0, no_socket);
+    program.add(R3, namespace_of_socket).peek(-8, 8).jump_unless_is(R0, 0, no_socket);
+    program.load(R3, R10, -8).load(R1, R7, NAMESPACE as i16).jump_if_equal(R3, R1, ours);
+    program.add(R3, operations).peek(-8, 8).jump_unless_is(R0, 0, no_socket);
+    program.load(R1, R10, -8).load(R2, R7, OPERATIONS as i16).jump_if_equal(R1, R2, out);
+    program.place(no_socket);
     // The packet's device, and the device's namespace.
     program.copy(R3, R8).add(R3, device).peek(-8, 8).load(R3, R10, -8).jump_if_is(R3, 0, no_device);
     program.add(R3, namespace_of_device).peek(-8, 8).jump_unless_is(R0, 0, no_device);
