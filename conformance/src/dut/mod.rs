@@ -10,9 +10,10 @@ pub mod smoltcp;
 pub mod tap;
 pub mod uml;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::model::{ConntrackEntry, Counters, Dimensions, Observation, Scenario, Step};
+use crate::model::{ConntrackEntry, CounterId, Counters, Dimensions, Observation, Scenario, Step};
 
 /// A stack under test.
 ///
@@ -87,12 +88,44 @@ pub struct Clock {
 }
 
 /// What a DUT that takes each step first has shown of the last one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lead {
     /// [`Dut::clock_end`].
     pub until: Duration,
-    /// By how much its counters moved.
-    pub moved: Counters,
+    /// By how much those counters moved that limits of ICMP move.
+    pub moved: LimitCounts,
+}
+
+/// What limits of ICMP decided, by the counters that tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitCounts {
+    /// `Icmp.OutMsgs`: messages sent.
+    pub sent: i64,
+    /// `Icmp.OutRateLimitGlobal`: those that the limit of all messages withheld.
+    pub withheld_of_all: i64,
+    /// `Icmp.OutRateLimitHost`: those that the limit of one destination withheld.
+    pub withheld_of_one: i64,
+}
+
+impl LimitCounts {
+    /// What `counters` say of limits.
+    pub fn of(counters: &Counters) -> Self {
+        static TOLD: LazyLock<[Option<CounterId>; 3]> = LazyLock::new(|| {
+            ["Icmp.OutMsgs", "Icmp.OutRateLimitGlobal", "Icmp.OutRateLimitHost"].map(CounterId::by_name)
+        });
+        let [sent, withheld_of_all, withheld_of_one] = TOLD.map(|id| id.map_or(0, |id| counters.value(id)));
+        Self { sent, withheld_of_all, withheld_of_one }
+    }
+
+    /// `self - earlier`, count by count.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            sent: self.sent - earlier.sent,
+            withheld_of_all: self.withheld_of_all - earlier.withheld_of_all,
+            withheld_of_one: self.withheld_of_one - earlier.withheld_of_one,
+        }
+    }
 }
 
 /// Why a DUT could not do what it was asked. Never a statement about the stack's behavior.

@@ -157,20 +157,12 @@ impl Dut for ReferenceDut {
     }
 
     fn heed(&mut self, lead: &Lead) {
-        match &mut self.lead {
-            Some(known) => {
-                known.until = lead.until;
-                known.moved.clone_from(&lead.moved);
-            }
-            None => self.lead = Some(lead.clone()),
-        }
+        self.lead = Some(*lead);
     }
 
     fn step(&mut self, step: &Step, clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
-        if let Some(lead) = self.lead.take() {
-            let stepped = self.step_as_led(step, clock, &lead, observation);
-            self.lead = Some(lead);
-            return stepped;
+        if let Some(lead) = self.lead {
+            return self.step_as_led(step, clock, &lead, observation);
         }
         let world = self.world.as_mut().ok_or_else(|| DutError::Gone("no scenario is open".to_owned()))?;
         self.decisions.clear();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::dut::{Clock, Dut, DutError, Lead};
+use crate::dut::{Clock, Dut, DutError, Lead, LimitCounts};
 use crate::model::{Counters, Dimension, Dimensions, Observation, Scenario, Step};
 
 /// Which of the two failed, and how.
@@ -132,7 +132,7 @@ impl<'d> Drive<'d> {
         if self.tells[side as usize] {
             first.0.counters(&mut self.after).map_err(|source| of(first.0, source))?;
             self.lead.until = first.0.clock_end().unwrap_or(clock.monotonic);
-            self.lead.moved.set_to_difference(&self.after, &self.before);
+            self.lead.moved = LimitCounts::of(&self.after).since(LimitCounts::of(&self.before));
             std::mem::swap(&mut self.before, &mut self.after);
             self.told = Some(side);
             second.0.heed(&self.lead);

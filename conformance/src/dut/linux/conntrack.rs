@@ -62,6 +62,19 @@ impl Conntrack {
         Ok(entries)
     }
 
+    /// Appends the events in the next `count` datagrams, or those that are there, in order.
+    pub(super) fn take_some_events(
+        &mut self,
+        count: usize,
+        events: &mut Vec<ConntrackEvent>,
+    ) -> io::Result<()> {
+        let mut left = count;
+        while left > 0 && self.events.receive_now(|part| events.extend(event(&part)))? {
+            left -= 1;
+        }
+        Ok(())
+    }
+
     /// Appends the events since the last call, in order.
     pub(super) fn take_events(&mut self, events: &mut Vec<ConntrackEvent>) -> io::Result<()> {
         while self.events.receive_now(|part| events.extend(event(&part)))? {}

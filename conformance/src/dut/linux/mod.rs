@@ -89,6 +89,10 @@ pub struct LinuxDut {
     clock_end: Option<Duration>,
     /// Whether it is over when the counters are read. One that let time pass was over before.
     ends_when_counted: bool,
+    /// Whether it is known from where something is to be read once the counters were copied.
+    knows_queues: bool,
+    /// Whether the counters were copied when the last step was over and nobody was told them yet.
+    is_counted: bool,
     /// Ends waiting when it becomes true.
     stop: Option<Arc<AtomicBool>>,
     /// Room for a frame being read.
@@ -125,6 +129,8 @@ impl LinuxDut {
             clock: None,
             clock_end: None,
             ends_when_counted: false,
+            knows_queues: false,
+            is_counted: false,
             stop: None,
             buffer: vec![0; port::LONGEST],
             scratch: Vec::new(),
@@ -149,7 +155,11 @@ impl LinuxDut {
     /// Reads the counters since the namespace was made.
     fn read_counters(&mut self, counters: &mut Counters) -> Result<(), DutError> {
         let world = self.world.as_mut().ok_or_else(not_open)?;
-        let result = self.watch.counters(counters).unwrap_or_else(|| world.proc.read(counters));
+        let copied = if std::mem::take(&mut self.is_counted) { Ok(()) } else { self.watch.copy_counters() };
+        let result = copied.and_then(|()| match self.watch.counters(counters) {
+            true => Ok(()),
+            false => world.proc.read(counters),
+        });
         result.doing(|| "reading the counters".to_owned())
     }
 
@@ -180,7 +190,7 @@ impl LinuxDut {
         }
         self.clock = Some(self.watch.frame_clock());
         self.ends_when_counted = true;
-        self.collect(observation)
+        if self.knows_queues { self.collect_what_waits(observation) } else { self.collect(observation) }
     }
 
     fn act(
@@ -211,6 +221,30 @@ impl LinuxDut {
                 .doing(|| "reading connection tracking events".to_owned())?;
         }
         Ok(())
+    }
+
+    /// Takes what waited when this was called, trying nothing that is empty. Copies the counters.
+    fn collect_what_waits(&mut self, observation: &mut Observation) -> Result<(), DutError> {
+        let Some(world) = &mut self.world else { return Err(not_open()) };
+        self.watch.copy_counters().doing(|| "reading the counters".to_owned())?;
+        self.is_counted = true;
+        let count = world.ports.len();
+        for (interface, port) in world.ports.iter_mut().enumerate() {
+            let collected = match self.watch.waiting(interface) {
+                Some(0) => continue,
+                Some(count) => port.collect_some(count, interface, &mut self.buffer, observation),
+                None => port.collect(interface, &mut self.buffer, observation),
+            };
+            collected.map_err(|error| failed(format!("reading frames from {}", port.name), error))?;
+        }
+        let conntrack = world.conntrack.as_mut().filter(|_| world.tracks);
+        let Some(conntrack) = conntrack else { return Ok(()) };
+        match self.watch.waiting(count) {
+            Some(0) => return Ok(()),
+            Some(count) => conntrack.take_some_events(count, &mut observation.conntrack_events),
+            None => conntrack.take_events(&mut observation.conntrack_events),
+        }
+        .doing(|| "reading connection tracking events".to_owned())
     }
 
     /// Waits until `at` after `open`, collecting what happens meanwhile.
@@ -269,6 +303,7 @@ impl Dut for LinuxDut {
         self.clock = None;
         self.clock_end = None;
         self.ends_when_counted = false;
+        self.is_counted = false;
         let (watch, devices) = (&mut self.watch, self.options.devices);
         let world = inside::in_new_namespace(self.options.privilege, |inside| {
             let world = setup::build(scenario, devices, inside)?;
@@ -277,6 +312,7 @@ impl Dut for LinuxDut {
                 .map_err(|why| DutError::Environment { what: "watching the namespace".to_owned(), why })?;
             Ok(world)
         })?;
+        self.knows_queues = world.queues().is_some_and(|queues| self.watch.look_at_queues(&queues));
         self.world = Some(world);
         let mut baseline = Counters::new();
         self.read_counters(&mut baseline)?;
@@ -290,6 +326,7 @@ impl Dut for LinuxDut {
     fn step(&mut self, step: &Step, _clock: Clock, observation: &mut Observation) -> Result<(), DutError> {
         self.clock_end = None;
         self.ends_when_counted = false;
+        self.is_counted = false;
         self.watch.begin().doing(|| "starting to watch the kernel".to_owned())?;
         let result = match &step.action {
             Action::Inject { interface, frame } => self.inject(*interface, frame, observation),

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::bpf::Queue;
+use super::setup::QUEUE;
 use super::sys::socket;
 use crate::model::{EmittedFrame, Observation};
 
@@ -118,6 +120,14 @@ impl Port {
         }
     }
 
+    /// What to look at for frames that come out; `None` if that is no device.
+    pub(super) fn queue(&self) -> Option<Queue<'_>> {
+        match &self.carrier {
+            Carrier::Tun(device) | Carrier::Tap(device) => Some(Queue::Device(device.as_fd(), QUEUE)),
+            Carrier::Veth(_) => None,
+        }
+    }
+
     /// Hands `frame` to the stack, which has dealt with it when this returns. `scratch` keeps its allocation between
     /// calls.
     pub(super) fn inject(&mut self, frame: &[u8], scratch: &mut Vec<u8>) -> io::Result<()> {
@@ -131,6 +141,22 @@ impl Port {
             Carrier::Tap(device) => whole(device.write(frame)?, frame.len()),
             Carrier::Veth(veth) => veth.inject(frame, scratch),
         }
+    }
+
+    /// Takes the `count` frames that wait, or those that are there, and puts them into `observation` as from interface
+    /// number `interface`.
+    pub(super) fn collect_some(
+        &mut self,
+        count: usize,
+        interface: usize,
+        buffer: &mut [u8],
+        observation: &mut Observation,
+    ) -> io::Result<()> {
+        for _ in 0..count {
+            let Some(octets) = self.take(buffer)? else { break };
+            observation.frames.push(EmittedFrame { interface, octets: octets.to_vec() });
+        }
+        Ok(())
     }
 
     /// Takes everything that the interface sent, without waiting, and puts it into `observation` as from interface

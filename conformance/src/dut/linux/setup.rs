@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::bpf::Queue;
 use super::conntrack::Conntrack;
 use super::counters::ProcCounters;
 use super::device::{Devices, Maker};
@@ -29,7 +30,7 @@ const DEFAULT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 pub(super) const CONNTRACK: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
 /// Frames that a device holds for us: more than the fragments of the largest datagram at the smallest MTU.
-const QUEUE: u32 = 10_000;
+pub(super) const QUEUE: u32 = 10_000;
 
 /// Everything that keeps a namespace alive and connects us to it.
 #[derive(Debug)]
@@ -54,6 +55,19 @@ pub(super) struct World {
 }
 
 impl World {
+    /// The devices in their order, then the socket with the events of connection tracking if there are any to come.
+    /// `None` if they are no devices whose queues can be looked at, or if there are sockets, reading which can make the
+    /// kernel send and count.
+    pub(super) fn queues(&self) -> Option<Vec<Queue<'_>>> {
+        if !self.sockets.is_empty() {
+            return None;
+        }
+        let mut queues: Vec<_> = self.ports.iter().map(Port::queue).collect::<Option<_>>()?;
+        let conntrack = self.conntrack.as_ref().filter(|_| self.tracks);
+        queues.extend(conntrack.map(|conntrack| Queue::Socket(conntrack.fd())));
+        Some(queues)
+    }
+
     /// Everything that can be waited for.
     pub(super) fn poll_entries(&self) -> Vec<PollEntry> {
         let mut entries = self.sockets.poll_entries();

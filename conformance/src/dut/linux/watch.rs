@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::bpf::Instruments;
+use super::bpf::{Instruments, Queue};
 use super::sys::process;
 use super::tracefs::Tracefs;
 use crate::dut::Clock;
@@ -139,10 +139,41 @@ impl Watch {
         }
     }
 
-    /// Reads the counters since the namespace was made, if that is possible here. `None`: read them elsewhere.
-    pub(super) fn counters(&self, counters: &mut Counters) -> Option<io::Result<()>> {
+    /// Copies the counters as they are now, and how much waits in the queues, if that is possible here.
+    pub(super) fn copy_counters(&self) -> io::Result<()> {
         match self {
-            Self::Bpf(instruments) => Some(instruments.mib.read(counters)),
+            Self::Bpf(instruments) => instruments.mib.copy(),
+            Self::Trace(_) | Self::Blind(_) => Ok(()),
+        }
+    }
+
+    /// Tells the counters since the namespace was made, as they were last copied; whether that is possible here.
+    pub(super) fn counters(&self, counters: &mut Counters) -> bool {
+        match self {
+            Self::Bpf(instruments) => {
+                instruments.mib.tell(counters);
+                true
+            }
+            Self::Trace(_) | Self::Blind(_) => false,
+        }
+    }
+
+    /// From now on [`Watch::copy_counters`] finds out how much waits in `queues`; whether that is possible here and costs
+    /// less than trying to read.
+    pub(super) fn look_at_queues(&self, queues: &[Queue<'_>]) -> bool {
+        match self {
+            Self::Bpf(instruments) => {
+                instruments.look_at_queues(queues).is_ok() && instruments.mib.is_cheap()
+            }
+            Self::Trace(_) | Self::Blind(_) => false,
+        }
+    }
+
+    /// How much waited in queue number `number` when the counters were last copied; `None` if there is something, but
+    /// not known how much.
+    pub(super) fn waiting(&self, number: usize) -> Option<usize> {
+        match self {
+            Self::Bpf(instruments) => instruments.mib.waiting(number),
             Self::Trace(_) | Self::Blind(_) => None,
         }
     }

@@ -9,12 +9,13 @@
 
 use std::time::Duration;
 
+use netassay_stack::counters::Counter;
 use netassay_stack::time::{Instant, MICROS_PER_JIFFY};
 
 use super::World;
 use crate::dut::reference::{ReferenceDut, settle};
-use crate::dut::{Clock, DutError, Lead};
-use crate::model::{Counters, Observation, Step};
+use crate::dut::{Clock, DutError, Lead, LimitCounts};
+use crate::model::{Observation, Step};
 
 /// How many states are followed besides the first one. More come about only if many ticks fall into few packets.
 const MOST_OTHERS: usize = 7;
@@ -23,13 +24,6 @@ const MOST_OTHERS: usize = 7;
 const MOST_BETWEEN: usize = 4;
 /// Looks at the clock in one step between which a tick is tried.
 const MOST_LOOKS: usize = 8;
-
-/// The counters that limits move: messages sent, and those withheld by either limit.
-const TOLD: [netassay_stack::counters::Counter; 3] = [
-    netassay_stack::counters::Counter::IcmpOutMsgs,
-    netassay_stack::counters::Counter::IcmpOutRateLimitGlobal,
-    netassay_stack::counters::Counter::IcmpOutRateLimitHost,
-];
 
 /// One state after the step.
 struct Taken {
@@ -54,7 +48,7 @@ impl ReferenceDut {
         self.decisions.clear();
         if lead.until <= clock.monotonic && self.others.is_empty() {
             let world = self.world.as_mut().ok_or_else(closed)?;
-            world.stack.follow_credit(refusals(&lead.moved));
+            world.stack.follow_credit(refusals(lead.moved));
             let log = self.explains.then_some(&mut self.decisions);
             let refused = world.step(step, clock, observation, log);
             settle(observation);
@@ -132,16 +126,13 @@ impl ReferenceDut {
         clock: Clock,
         lead: &Lead,
     ) -> Result<Taken, DutError> {
-        let before = TOLD.map(|counter| world.stack.counters().value(counter));
-        world.stack.follow_credit(refusals(&lead.moved));
+        let before = decided(&world);
+        world.stack.follow_credit(refusals(lead.moved));
         let (mut observation, mut decisions) = (Observation::default(), Vec::new());
         let log = self.explains.then_some(&mut decisions);
         let refused = world.step(step, clock, &mut observation, log)?;
         world.stack.tick_before_look(None);
-        let agrees = TOLD.iter().zip(before).all(|(counter, before)| {
-            let moved = world.stack.counters().value(*counter) - before;
-            i64::try_from(moved) == Ok(lead.moved.slots()[*counter as usize])
-        });
+        let agrees = decided(&world).since(before) == lead.moved;
         Ok(Taken { world, observation, refused, decisions, agrees })
     }
 }
@@ -150,10 +141,19 @@ fn instant(monotonic: Duration) -> Instant {
     Instant::from_micros(u64::try_from(monotonic.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// What the limits of `world` have decided so far.
+fn decided(world: &World) -> LimitCounts {
+    let value = |counter| world.stack.counters().value(counter).cast_signed();
+    LimitCounts {
+        sent: value(Counter::IcmpOutMsgs),
+        withheld_of_all: value(Counter::IcmpOutRateLimitGlobal),
+        withheld_of_one: value(Counter::IcmpOutRateLimitHost),
+    }
+}
+
 /// How many messages the limit of all messages refused.
-fn refusals(moved: &Counters) -> u64 {
-    let refused = moved.slots()[netassay_stack::counters::Counter::IcmpOutRateLimitGlobal as usize];
-    u64::try_from(refused).unwrap_or(0)
+fn refusals(moved: LimitCounts) -> u64 {
+    u64::try_from(moved.withheld_of_all).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -167,7 +167,7 @@ mod tests {
     use crate::dut::Dut as _;
     use crate::generate::World as Generated;
     use crate::generate::datagram::Draft;
-    use crate::model::{Action, CounterId, Limits, Role};
+    use crate::model::{Action, CounterId, Counters, Limits, Role};
 
     /// A datagram for a protocol that nobody has, which earns an error.
     fn offender() -> Step {
@@ -207,7 +207,7 @@ mod tests {
         for name in counted {
             moved.add(CounterId::by_name(name).unwrap(), 1);
         }
-        dut.heed(&Lead { until: at(within_ms.end).monotonic, moved });
+        dut.heed(&Lead { until: at(within_ms.end).monotonic, moved: LimitCounts::of(&moved) });
         let mut seen = Observation::default();
         dut.step(step, at(within_ms.start), &mut seen).unwrap();
         !seen.frames.is_empty()

@@ -77,6 +77,11 @@ impl Assembler {
         self.emit(0x0f, to, from, 0, 0)
     }
 
+    /// `to -= from`
+    pub(super) fn subtract_register(&mut self, to: Register, from: Register) -> &mut Self {
+        self.emit(0x1f, to, from, 0, 0)
+    }
+
     /// `to &= number`
     pub(super) fn and(&mut self, to: Register, number: i32) -> &mut Self {
         self.emit(0x57, to, 0, 0, number)

@@ -11,6 +11,7 @@ use super::super::sys::bpf::{self, SharedMap};
 use super::Peek;
 use super::assembler::{Assembler, Helper, R0, R1, R2, R3, R7, R8, R10};
 use super::btf::Btf;
+use super::queue::{self, Queue};
 use crate::model::{CounterId, Counters};
 
 /// With more CPUs than this a snapshot costs more than the packet it is about.
@@ -183,6 +184,8 @@ pub(in super::super) struct MibReader {
     /// Where to look in a namespace, in the order of the addresses in the map.
     origins: Vec<Origin>,
     cpus: usize,
+    /// Where the entries of the queues are.
+    queues: usize,
 }
 
 impl MibReader {
@@ -199,9 +202,10 @@ impl MibReader {
             let known =
                 |(name, at): &(&str, &str)| Some((CounterId::by_name(name)?, offset_of(btf, source, at)?));
             let counters: Vec<_> = source.counters.iter().filter_map(known).collect();
-            let first = counters.iter().map(|(_, offset)| *offset).min().unwrap_or(0);
-            let end = counters.iter().map(|(_, offset)| offset + source.width).max().unwrap_or(0);
-            for cpu in &cpus {
+            let groups = neighbors(counters);
+            // All of one CPU after all of the other: an address is looked up once for a pointer.
+            for (cpu, counters) in cpus.iter().flat_map(|cpu| groups.iter().map(move |group| (cpu, group))) {
+                let (first, end) = (counters[0].1, counters[counters.len() - 1].1 + source.width);
                 let copy = plan.add(Origin { pointer, offset: cpu.wrapping_add(first as u64) }, end - first);
                 places.extend(counters.iter().map(|(id, offset)| Place {
                     slot: id.slot(),
@@ -214,11 +218,11 @@ impl MibReader {
             ["Icmp.InMsgs", "Icmp.OutMsgs"].map(|name| CounterId::by_name(name).map(CounterId::slot));
         let counts = places.iter().filter(|place| messages.contains(&Some(place.slot)));
         let pointer = btf.offset("net", "mib")? + btf.offset("netns_mib", "icmpmsg_statistics")?;
-        let by_type =
-            plan.add_last(Origin { pointer, offset: 0 }, counts.map(|place| place.offset).collect());
+        let queues = plan.reserve(queue::LEN);
+        let by_type = plan.add_last(pointer, counts.map(|place| place.offset).collect());
         let said = |error: io::Error| format!("loading a BPF program: {error}");
-        let (map, program, origins) = plan.finish().map_err(said)?;
-        Ok(Self { map, program, places, by_type, origins, cpus: cpus.len() })
+        let (map, program, origins) = plan.finish(queues).map_err(said)?;
+        Ok(Self { map, program, places, by_type, origins, cpus: cpus.len(), queues })
     }
 
     /// From now on reads the counters of the namespace at the kernel address `namespace`.
@@ -234,6 +238,7 @@ impl MibReader {
         }
         // No sum of messages is this large, so the next snapshot has the counters by type as well.
         self.map.store(MESSAGES, u64::MAX);
+        self.map.store(OF_HIGH_TYPES, u64::MAX);
         Ok(())
     }
 
@@ -242,9 +247,23 @@ impl MibReader {
         self.cpus <= CHEAP_CPUS
     }
 
-    /// Reads all counters since the namespace was made.
-    pub(in super::super) fn read(&self, counters: &mut Counters) -> io::Result<()> {
-        bpf::run(&self.program)?;
+    /// Looks at `queues` from now on, whenever counters are copied.
+    pub(super) fn look_at_queues(&self, queues: &[Queue<'_>], btf: &Btf, peek: &Peek) -> Result<(), String> {
+        queue::look_at(&self.map, self.queues, queues, btf, peek)
+    }
+
+    /// How much waited in queue number `number` when counters were last copied. `None`: some.
+    pub(in super::super) fn waiting(&self, number: usize) -> Option<usize> {
+        queue::waiting(&self.map, self.queues, number)
+    }
+
+    /// Copies all counters as they are now.
+    pub(in super::super) fn copy(&self) -> io::Result<()> {
+        bpf::run(&self.program)
+    }
+
+    /// Tells all counters since the namespace was made, as they were last copied.
+    pub(in super::super) fn tell(&self, counters: &mut Counters) {
         let first = CounterId::icmp_in_type(0).slot();
         let slots = counters.slots_mut();
         slots[..first].fill(0);
@@ -252,7 +271,6 @@ impl MibReader {
             slots[place.slot] += self.value(place) as i64;
         }
         self.map.load_all(self.by_type, &mut slots[first..first + BY_TYPE / 8]);
-        Ok(())
     }
 
     /// The jiffy at which they were last read.
@@ -271,6 +289,15 @@ impl MibReader {
     }
 }
 
+/// Octets between two counters from which on it is cheaper to copy them one by one.
+const WIDE: usize = 128;
+
+/// Counters, in the order of their offsets, in groups with nothing wide between them.
+fn neighbors(mut counters: Vec<(CounterId, usize)>) -> Vec<Vec<(CounterId, usize)>> {
+    counters.sort_by_key(|(_, offset)| *offset);
+    counters.chunk_by(|(_, one), (_, next)| next - one <= WIDE).map(<[_]>::to_vec).collect()
+}
+
 /// Offset in its block of the counter that `at` names: an enumerator, or a member where the block is a structure.
 fn offset_of(btf: &Btf, source: &Source, at: &str) -> Option<usize> {
     match source.width {
@@ -279,14 +306,18 @@ fn offset_of(btf: &Btf, source: &Source, at: &str) -> Option<usize> {
     }
 }
 
-/// Layout of the map in octets: addresses, eight for each of 510 CPUs; the jiffy at which the copies were made; the ICMP
-/// messages that were counted when the counters by type were last copied; the copies.
+/// Layout of the map in octets: addresses, eight for each of 510 CPUs; how many of the ICMP messages were of no low type
+/// when the counters of the others were last copied; the jiffy at which the copies were made; the ICMP messages that were
+/// counted when the counters by type were last copied; the copies.
+const OF_HIGH_TYPES: usize = (1 << 15) - 24;
 const JIFFIES: usize = (1 << 15) - 16;
 const MESSAGES: usize = (1 << 15) - 8;
 const COPIES: usize = 1 << 15;
 
 /// Octets of the counters by ICMP type: 256 each way.
 const BY_TYPE: usize = 512 * 8;
+/// Octets of the low types among them, each way: all that stacks send and most of what comes in.
+const LOW: usize = 24 * 8;
 
 /// What the program is to copy.
 #[derive(Default)]
@@ -308,38 +339,70 @@ impl Plan {
         copy
     }
 
-    /// Adds the counters by ICMP type, which are copied only when one of the numbers of messages at `counts` has
-    /// changed, because they are longer than all the others together.
-    fn add_last(&mut self, origin: Origin, counts: Vec<usize>) -> usize {
+    /// Makes room for `len` octets that are no copies of counters, and returns where it is.
+    fn reserve(&mut self, len: usize) -> usize {
+        self.len += len;
+        COPIES + self.len - len
+    }
+
+    /// Adds the counters by ICMP type, those of the low types each way first. They are copied only when one of the numbers
+    /// of messages at `counts` has changed, because they are longer than all the others together.
+    fn add_last(&mut self, pointer: usize, counts: Vec<usize>) -> usize {
         self.counts = counts;
-        self.add(origin, BY_TYPE)
+        let at = |offset: usize| Origin { pointer, offset: offset as u64 };
+        let copy = COPIES + self.len;
+        self.ranges.push((at(0), LOW, copy));
+        self.ranges.push((at(BY_TYPE / 2), LOW, copy + BY_TYPE / 2));
+        self.add(at(0), BY_TYPE)
     }
 
     /// The map for addresses and copies, the program that copies, and the origins in the order of their addresses.
-    fn finish(self) -> io::Result<(SharedMap, OwnedFd, Vec<Origin>)> {
-        if self.ranges.len() * 8 > JIFFIES {
+    fn finish(self, queues: usize) -> io::Result<(SharedMap, OwnedFd, Vec<Origin>)> {
+        if self.ranges.len() * 8 > OF_HIGH_TYPES {
             return Err(io::Error::other("too many CPUs"));
         }
         let map = SharedMap::new(COPIES + self.len)?;
         let mut program = Assembler::default();
         let out = program.label();
         program.call(Helper::Jiffies).map_value(R7, map.number(), JIFFIES).store(R7, 0, R0);
-        for (number, (_, len, copy)) in self.ranges.iter().enumerate() {
-            if number + 1 == self.ranges.len() {
-                program.set(R8, 0);
-                for count in &self.counts {
-                    program.map_value(R7, map.number(), *count).load(R1, R7, 0).add_register(R8, R1);
-                }
-                program.map_value(R7, map.number(), MESSAGES).load(R1, R7, 0);
-                program.jump_if_equal(R1, R8, out).store(R7, 0, R8);
+        queue::add_look(&mut program, &map, queues);
+        let (always, by_type) = self.ranges.split_at(self.ranges.len() - 3);
+        for (number, (_, len, copy)) in always.iter().enumerate() {
+            add_copy(&mut program, &map, number, *len, *copy);
+        }
+        program.set(R8, 0);
+        for count in &self.counts {
+            program.map_value(R7, map.number(), *count).load(R1, R7, 0).add_register(R8, R1);
+        }
+        program.map_value(R7, map.number(), MESSAGES).load(R1, R7, 0);
+        program.jump_if_equal(R1, R8, out).store(R7, 0, R8);
+        let (low, all) = by_type.split_at(2);
+        for (number, (_, len, copy)) in (always.len()..).zip(low) {
+            add_copy(&mut program, &map, number, *len, *copy);
+        }
+        // A message is counted by its type once at most. If as many as before are of no low type, no other type's
+        // counter has moved.
+        for (_, len, copy) in low {
+            program.map_value(R7, map.number(), *copy);
+            for offset in (0..*len).step_by(8) {
+                program.load(R1, R7, offset as i16).subtract_register(R8, R1);
             }
-            program.map_value(R7, map.number(), number * 8).load(R3, R7, 0);
-            program.map_value(R1, map.number(), *copy).set(R2, *len as i32).call(Helper::ProbeReadKernel);
+        }
+        program.map_value(R7, map.number(), OF_HIGH_TYPES).load(R1, R7, 0);
+        program.jump_if_equal(R1, R8, out).store(R7, 0, R8);
+        for (number, (_, len, copy)) in (always.len() + low.len()..).zip(all) {
+            add_copy(&mut program, &map, number, *len, *copy);
         }
         program.place(out).end();
         let program = bpf::load(&program.finish())?;
         Ok((map, program, self.ranges.into_iter().map(|(origin, ..)| origin).collect()))
     }
+}
+
+/// Copies `len` octets from the address with this number in the map to `copy` there.
+fn add_copy(program: &mut Assembler, map: &SharedMap, number: usize, len: usize, copy: usize) {
+    program.map_value(R7, map.number(), number * 8).load(R3, R7, 0);
+    program.map_value(R1, map.number(), copy).set(R2, len as i32).call(Helper::ProbeReadKernel);
 }
 
 /// For every CPU, how far its copy of per-CPU data lies from the address that pointers to such data hold.

@@ -6,9 +6,11 @@
 mod assembler;
 pub(super) mod btf;
 mod mib;
+mod queue;
 mod witness;
 
 use mib::MibReader;
+pub(super) use queue::Queue;
 use witness::Witness;
 
 use std::io;
@@ -46,6 +48,11 @@ impl Instruments {
 }
 
 impl Instruments {
+    /// From now on looks at `queues` whenever counters are copied. On failure, at none.
+    pub(super) fn look_at_queues(&self, queues: &[Queue<'_>]) -> Result<(), String> {
+        self.mib.look_at_queues(queues, btf::running_kernel()?, &self.peek)
+    }
+
     /// When the counters were last read, in whole jiffies since boot.
     pub(super) fn counted_at(&self) -> std::time::Duration {
         self.witness.since_boot(self.mib.jiffies())
@@ -79,6 +86,19 @@ impl Peek {
         self.map.store(Self::ADDRESS, address);
         bpf::run(&self.program)?;
         Ok(self.map.load(Self::VALUE))
+    }
+
+    /// What the file behind the descriptor `number` of this process is to those who made it.
+    fn private_data(&self, number: i32, btf: &Btf) -> Result<u64, String> {
+        let said = |error: io::Error| format!("reading kernel memory: {error}");
+        bpf::run(&self.program).map_err(said)?;
+        let follow = |at: u64, structure, member| {
+            btf.offset(structure, member).and_then(|offset| self.word(at + offset as u64).map_err(said))
+        };
+        let files = follow(self.map.load(Self::TASK), "task_struct", "files")?;
+        let descriptors = follow(follow(files, "files_struct", "fdt")?, "fdtable", "fd")?;
+        let file = self.word(descriptors + u64::from(number.unsigned_abs()) * 8).map_err(said)?;
+        follow(file, "file", "private_data")
     }
 
     /// Address of the network namespace of the calling thread.
