@@ -1,5 +1,6 @@
 //! The connection tracking table and its events, by ctnetlink.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,20 +21,31 @@ const NEW: u16 = CTNETLINK;
 const GET: u16 = CTNETLINK | 1;
 /// `IPCTNL_MSG_CT_DELETE`.
 const DELETE: u16 = CTNETLINK | 2;
+/// `IPCTNL_MSG_CT_GET_STATS`.
+const GET_STATISTICS: u16 = CTNETLINK | 5;
 /// `NLM_F_CREATE`, by which a new entry is told from a changed one.
 const CREATED: u16 = 0x400;
 /// Octets of `struct nfgenmsg`.
 const HEADER: usize = 4;
+/// The one of all IPv4.
+const FAMILY: [u8; HEADER] = [libc::AF_INET as u8, 0, 0, 0];
 /// Multicast groups of new, changed and ended entries.
 const GROUPS: u32 = 0b111;
 /// Octets of events that may wait: one mass run without reading.
 const EVENT_BUFFER: i32 = 64 << 20;
+
+/// `CTA_TUPLE_ORIG` and `CTA_ZONE`, by which the kernel finds an entry.
+const KEY: [u16; 2] = [1, 18];
+/// Asking for so many entries one by one takes less time than walking the kernel's whole hash table.
+const FEW: usize = 2000;
 
 /// Two netlink sockets of one namespace: one to ask, one that listens.
 #[derive(Debug)]
 pub(super) struct Conntrack {
     requests: Netlink,
     events: Netlink,
+    /// The entries that there are by the events so far, by their attributes in the order of [`KEY`].
+    present: HashSet<[Vec<u8>; 2]>,
 }
 
 impl Conntrack {
@@ -45,7 +57,7 @@ impl Conntrack {
         socket::enlarge_buffer(&events, EVENT_BUFFER).doing(what)?;
         socket::bind(&events, &socket::netlink_address(GROUPS))
             .doing(|| "listening to connection tracking events".to_owned())?;
-        Ok(Self { requests, events })
+        Ok(Self { requests, events, present: HashSet::new() })
     }
 
     /// What to watch for events.
@@ -53,13 +65,50 @@ impl Conntrack {
         self.events.as_fd()
     }
 
-    /// The IPv4 part of the table, sorted. The kernel walks its whole hash table for that, which takes 9 ms.
+    /// The IPv4 part of the table, sorted.
     pub(super) fn table(&mut self) -> io::Result<Vec<ConntrackEntry>> {
-        let header = [libc::AF_INET as u8, 0, 0, 0];
-        let mut entries = Vec::new();
-        self.requests.dump(Message::new(GET, 0, &header), |part| entries.extend(entry(part.body)))?;
+        let mut entries = match self.few_entries()? {
+            Some(entries) => entries,
+            None => self.whole_table()?,
+        };
         entries.sort();
         Ok(entries)
+    }
+
+    /// The table, for which the kernel walks its whole hash table: that takes 9 ms.
+    fn whole_table(&mut self) -> io::Result<Vec<ConntrackEntry>> {
+        let mut entries = Vec::new();
+        self.requests.dump(Message::new(GET, 0, &FAMILY), |part| entries.extend(entry(part.body)))?;
+        Ok(entries)
+    }
+
+    /// The table entry by entry, where it is small and known to be complete: the namespace has as many as the events told
+    /// of. One that is gone, or whose time is over, the kernel does not find, nor would it show it in the whole table.
+    fn few_entries(&mut self) -> io::Result<Option<Vec<ConntrackEntry>>> {
+        if self.present.len() > FEW {
+            return Ok(None);
+        }
+        let count = self.requests.ask(Message::new(GET_STATISTICS, 0, &FAMILY), |part| {
+            part.body.get(HEADER..).and_then(|body| find(body, 1)).and_then(number)
+        })?;
+        if count.is_none_or(|count| count as usize != self.present.len()) {
+            return Ok(None);
+        }
+        let mut entries = Vec::with_capacity(self.present.len());
+        for key in &self.present {
+            let attributes = KEY.into_iter().zip(key).filter(|(_, data)| !data.is_empty());
+            let message = attributes
+                .fold(Message::new(GET, 0, &FAMILY), |message, (kind, data)| message.attribute(kind, data));
+            let found =
+                self.requests.ask(message, |part| Some((key_of(part.body)? == *key, entry(part.body)?)))?;
+            match found {
+                None => {}
+                Some((true, entry)) => entries.push(entry),
+                // Found by its other direction: the one that was meant is not to be had like this.
+                Some((false, _)) => return Ok(None),
+            }
+        }
+        Ok(Some(entries))
     }
 
     /// Appends the events in the next `count` datagrams, or those that are there, in order.
@@ -69,7 +118,7 @@ impl Conntrack {
         events: &mut Vec<ConntrackEvent>,
     ) -> io::Result<()> {
         let mut left = count;
-        while left > 0 && self.events.receive_now(|part| events.extend(event(&part)))? {
+        while left > 0 && self.take_one(events)? {
             left -= 1;
         }
         Ok(())
@@ -77,9 +126,29 @@ impl Conntrack {
 
     /// Appends the events since the last call, in order.
     pub(super) fn take_events(&mut self, events: &mut Vec<ConntrackEvent>) -> io::Result<()> {
-        while self.events.receive_now(|part| events.extend(event(&part)))? {}
+        while self.take_one(events)? {}
         Ok(())
     }
+
+    /// Appends the events of one datagram; false if there is none.
+    fn take_one(&mut self, events: &mut Vec<ConntrackEvent>) -> io::Result<bool> {
+        let present = &mut self.present;
+        self.events.receive_now(|part| {
+            let Some(event) = event(&part) else { return };
+            match (event.kind, key_of(part.body)) {
+                (ConntrackEventKind::New, Some(key)) => drop(present.insert(key)),
+                (ConntrackEventKind::Destroy, Some(key)) => drop(present.remove(&key)),
+                _ => {}
+            }
+            events.push(event);
+        })
+    }
+}
+
+/// The attributes that say which entry it is, in the order of [`KEY`]; empty if there is none.
+fn key_of(body: &[u8]) -> Option<[Vec<u8>; 2]> {
+    let body = body.get(HEADER..)?;
+    Some(KEY.map(|kind| find(body, kind).unwrap_or_default().to_vec()))
 }
 
 fn event(part: &Part<'_>) -> Option<ConntrackEvent> {

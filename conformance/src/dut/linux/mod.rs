@@ -49,7 +49,8 @@ use watch::Watch;
 
 use super::{Clock, Dut, DutError};
 use crate::model::{
-    Action, ConntrackEntry, Counters, Dimension, Dimensions, Observation, Scenario, SocketAction, Step,
+    Action, ConntrackEntry, Counters, Dimension, Dimensions, EmittedFrame, Observation, Scenario,
+    SocketAction, Step,
 };
 
 /// How a [`LinuxDut`] goes about it. The defaults take the best that the machine allows.
@@ -93,6 +94,8 @@ pub struct LinuxDut {
     knows_queues: bool,
     /// Whether the counters were copied when the last step was over and nobody was told them yet.
     is_counted: bool,
+    /// Where the last frame came out that went into each interface, at first the same one.
+    comes_out: Vec<usize>,
     /// Ends waiting when it becomes true.
     stop: Option<Arc<AtomicBool>>,
     /// Room for a frame being read.
@@ -131,6 +134,7 @@ impl LinuxDut {
             ends_when_counted: false,
             knows_queues: false,
             is_counted: false,
+            comes_out: Vec::new(),
             stop: None,
             buffer: vec![0; port::LONGEST],
             scratch: Vec::new(),
@@ -190,7 +194,11 @@ impl LinuxDut {
         }
         self.clock = Some(self.watch.frame_clock());
         self.ends_when_counted = true;
-        if self.knows_queues { self.collect_what_waits(observation) } else { self.collect(observation) }
+        if self.knows_queues {
+            self.collect_what_waits(interface, observation)
+        } else {
+            self.collect(observation)
+        }
     }
 
     fn act(
@@ -223,19 +231,36 @@ impl LinuxDut {
         Ok(())
     }
 
-    /// Takes what waited when this was called, trying nothing that is empty. Copies the counters.
-    fn collect_what_waits(&mut self, observation: &mut Observation) -> Result<(), DutError> {
+    /// Takes what waited when this was called, after a frame went into interface number `into`. Copies the counters.
+    fn collect_what_waits(&mut self, into: usize, observation: &mut Observation) -> Result<(), DutError> {
         let Some(world) = &mut self.world else { return Err(not_open()) };
-        self.watch.copy_counters().doing(|| "reading the counters".to_owned())?;
+        // What was not dropped comes out, most likely where the one before came out. Reading it tells the rest.
+        let likely = self.comes_out.get(into).copied().filter(|_| !self.watch.has_dropped());
+        let mut first = None;
+        if let Some((interface, port)) =
+            likely.and_then(|number| Some((number, world.ports.get_mut(number)?)))
+        {
+            self.watch.copy_counters_with_frame();
+            let frame = port.take(&mut self.buffer);
+            let frame = frame.map_err(|error| failed(format!("reading frames from {}", port.name), error))?;
+            first = frame.map(|octets| EmittedFrame { interface, octets: octets.to_vec() });
+        }
+        if first.is_none() || !self.watch.is_copied() {
+            self.watch.copy_counters().doing(|| "reading the counters".to_owned())?;
+        }
         self.is_counted = true;
         let count = world.ports.len();
         for (interface, port) in world.ports.iter_mut().enumerate() {
+            observation.frames.extend(first.take_if(|frame| frame.interface == interface));
             let collected = match self.watch.waiting(interface) {
                 Some(0) => continue,
                 Some(count) => port.collect_some(count, interface, &mut self.buffer, observation),
                 None => port.collect(interface, &mut self.buffer, observation),
             };
             collected.map_err(|error| failed(format!("reading frames from {}", port.name), error))?;
+        }
+        if let (Some(likely), Some(frame)) = (self.comes_out.get_mut(into), observation.frames.first()) {
+            *likely = frame.interface;
         }
         let conntrack = world.conntrack.as_mut().filter(|_| world.tracks);
         let Some(conntrack) = conntrack else { return Ok(()) };
@@ -313,6 +338,7 @@ impl Dut for LinuxDut {
             Ok(world)
         })?;
         self.knows_queues = world.queues().is_some_and(|queues| self.watch.look_at_queues(&queues));
+        self.comes_out = (0..world.ports.len()).collect();
         self.world = Some(world);
         let mut baseline = Counters::new();
         self.read_counters(&mut baseline)?;

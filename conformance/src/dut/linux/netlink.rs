@@ -118,6 +118,32 @@ impl Netlink {
         self.exchange(message, DUMP, each)
     }
 
+    /// Sends `message`, to which there is one message as an answer, and gives back what `read` makes of it; `None` if what it
+    /// asks for is not there.
+    pub(super) fn ask<T>(
+        &mut self,
+        message: Message,
+        read: impl FnOnce(Part<'_>) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        self.sequence += 1;
+        let octets = message.finish(self.sequence, 0);
+        socket::send(&self.socket, &octets, &[])?;
+        loop {
+            let len = socket::receive(&self.socket, &mut self.buffer, 0)?;
+            let sequence = self.sequence;
+            let Some(part) = Messages(&self.buffer[..len]).find(|part| part.sequence == sequence) else {
+                continue;
+            };
+            return match part.kind {
+                ERROR => match acknowledgment(part.body) {
+                    Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+                    outcome => outcome.map(|()| None),
+                },
+                _ => Ok(read(part)),
+            };
+        }
+    }
+
     fn exchange(&mut self, message: Message, flags: u16, mut each: impl FnMut(Part<'_>)) -> io::Result<()> {
         self.sequence += 1;
         let octets = message.finish(self.sequence, flags);

@@ -71,15 +71,12 @@ impl Watch {
 
     /// A step of the calling thread begins.
     pub(super) fn begin(&mut self) -> io::Result<()> {
-        thread_local! {
-            static THREAD: u32 = process::thread_id();
-        }
         match self {
             Self::Bpf(instruments) => {
-                instruments.witness.begin(THREAD.with(|thread| *thread));
+                instruments.witness.begin(own_thread());
                 Ok(())
             }
-            Self::Trace(tracefs) => tracefs.begin(THREAD.with(|thread| *thread)),
+            Self::Trace(tracefs) => tracefs.begin(own_thread()),
             Self::Blind(_) => Ok(()),
         }
     }
@@ -142,9 +139,26 @@ impl Watch {
     /// Copies the counters as they are now, and how much waits in the queues, if that is possible here.
     pub(super) fn copy_counters(&self) -> io::Result<()> {
         match self {
-            Self::Bpf(instruments) => instruments.mib.copy(),
+            Self::Bpf(instruments) => instruments.mib.copy(own_thread()),
             Self::Trace(_) | Self::Blind(_) => Ok(()),
         }
+    }
+
+    /// Has the counters copied when the next frame is read. Only where [`Watch::look_at_queues`] was possible.
+    pub(super) fn copy_counters_with_frame(&self) {
+        if let Self::Bpf(instruments) = self {
+            instruments.mib.copy_when_freed(own_thread());
+        }
+    }
+
+    /// Whether the counters were copied since it was last asked for.
+    pub(super) fn is_copied(&self) -> bool {
+        matches!(self, Self::Bpf(instruments) if instruments.mib.is_copied())
+    }
+
+    /// Whether something was dropped since the step began, where that is known before it is over.
+    pub(super) fn has_dropped(&self) -> bool {
+        matches!(self, Self::Bpf(instruments) if instruments.witness.has_dropped())
     }
 
     /// Tells the counters since the namespace was made, as they were last copied; whether that is possible here.
@@ -193,6 +207,14 @@ impl Watch {
             Self::Trace(_) | Self::Blind(_) => false,
         }
     }
+}
+
+/// The number of the calling thread.
+fn own_thread() -> u32 {
+    thread_local! {
+        static THREAD: u32 = process::thread_id();
+    }
+    THREAD.with(|thread| *thread)
 }
 
 /// Whether `drop` is no decision on a packet: the pieces of a reassembled datagram are freed with it, delivered or not,

@@ -177,6 +177,8 @@ struct Origin {
 pub(in super::super) struct MibReader {
     map: SharedMap,
     program: OwnedFd,
+    /// The tracepoint; the program runs as long as this lives.
+    _link: OwnedFd,
     /// Every counter of every CPU.
     places: Vec<Place>,
     /// Where the copy of the counters by ICMP type starts.
@@ -222,7 +224,9 @@ impl MibReader {
         let by_type = plan.add_last(pointer, counts.map(|place| place.offset).collect());
         let said = |error: io::Error| format!("loading a BPF program: {error}");
         let (map, program, origins) = plan.finish(queues).map_err(said)?;
-        Ok(Self { map, program, places, by_type, origins, cpus: cpus.len(), queues })
+        let said = |error: io::Error| format!("attaching to a tracepoint: {error}");
+        let link = bpf::attach(&program, c"consume_skb").map_err(said)?;
+        Ok(Self { _link: link, map, program, places, by_type, origins, cpus: cpus.len(), queues })
     }
 
     /// From now on reads the counters of the namespace at the kernel address `namespace`.
@@ -257,9 +261,21 @@ impl MibReader {
         queue::waiting(&self.map, self.queues, number)
     }
 
-    /// Copies all counters as they are now.
-    pub(in super::super) fn copy(&self) -> io::Result<()> {
+    /// Copies all counters as they are now, on behalf of the thread with this number, which calls.
+    pub(in super::super) fn copy(&self, thread: u32) -> io::Result<()> {
+        self.copy_when_freed(thread);
         bpf::run(&self.program)
+    }
+
+    /// Has all counters copied when the thread with this number next frees a packet: the one that it reads. That saves a
+    /// call.
+    pub(in super::super) fn copy_when_freed(&self, thread: u32) {
+        self.map.store(THREAD, u64::from(thread));
+    }
+
+    /// Whether they were copied since one of the two was called.
+    pub(in super::super) fn is_copied(&self) -> bool {
+        self.map.load(THREAD) == 0
     }
 
     /// Tells all counters since the namespace was made, as they were last copied.
@@ -306,9 +322,11 @@ fn offset_of(btf: &Btf, source: &Source, at: &str) -> Option<usize> {
     }
 }
 
-/// Layout of the map in octets: addresses, eight for each of 510 CPUs; how many of the ICMP messages were of no low type
+/// Layout of the map in octets: addresses, eight for each of 510 CPUs; the thread that has them copied, 0 once they are;
+/// how many of the ICMP messages were of no low type
 /// when the counters of the others were last copied; the jiffy at which the copies were made; the ICMP messages that were
 /// counted when the counters by type were last copied; the copies.
+const THREAD: usize = (1 << 15) - 32;
 const OF_HIGH_TYPES: usize = (1 << 15) - 24;
 const JIFFIES: usize = (1 << 15) - 16;
 const MESSAGES: usize = (1 << 15) - 8;
@@ -358,12 +376,14 @@ impl Plan {
 
     /// The map for addresses and copies, the program that copies, and the origins in the order of their addresses.
     fn finish(self, queues: usize) -> io::Result<(SharedMap, OwnedFd, Vec<Origin>)> {
-        if self.ranges.len() * 8 > OF_HIGH_TYPES {
+        if self.ranges.len() * 8 > THREAD {
             return Err(io::Error::other("too many CPUs"));
         }
         let map = SharedMap::new(COPIES + self.len)?;
         let mut program = Assembler::default();
         let out = program.label();
+        program.call(Helper::CurrentThread).copy_low(R0, R0).map_value(R7, map.number(), THREAD);
+        program.load(R1, R7, 0).jump_unless_equal(R0, R1, out).set(R1, 0).store(R7, 0, R1);
         program.call(Helper::Jiffies).map_value(R7, map.number(), JIFFIES).store(R7, 0, R0);
         queue::add_look(&mut program, &map, queues);
         let (always, by_type) = self.ranges.split_at(self.ranges.len() - 3);

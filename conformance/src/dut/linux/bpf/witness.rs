@@ -128,6 +128,11 @@ impl Witness {
         self.map.store(THREAD, u64::from(thread));
     }
 
+    /// Whether there are drops to be taken.
+    pub(in super::super) fn has_dropped(&self) -> bool {
+        self.map.load(COUNT) != self.taken
+    }
+
     /// The step is over: what the thread does now is no concern of the DUT.
     pub(in super::super) fn end(&self) {
         self.map.store(THREAD, 0);
