@@ -73,7 +73,8 @@ impl Conntrack {
         let Some((id, direction)) = self.find(now, tuple, newcomer.zone) else { return true };
         let Some(entry) = self.table.get(id) else { return true };
         let (Some(record), Some((_, end))) = (self.table.tcp_of(entry), newcomer.tcp) else { return false };
-        let is_over = matches!(record.state(), TcpState::TimeWait | TcpState::Close);
+        // That both sides sent a SYN is no end, but Linux counts this state among those that come after one.
+        let is_over = matches!(record.state(), TcpState::TimeWait | TcpState::Close | TcpState::SynSent2);
         let has_advanced = end.wrapping_sub(record.original_end()) as i32 > 0;
         let may_go = direction == super::Direction::Reply
             && entry.status.contains(Status::SRC_NAT)
