@@ -88,8 +88,6 @@ pub struct NatPort {
     past: Vec<(u8, [TrackedTuple; 2])>,
     /// How many taken numbers the searches since the last reading may have met.
     rejections: u64,
-    /// Some flow of the trace has had different names.
-    is_apart: bool,
 }
 
 impl NatPort {
@@ -117,19 +115,6 @@ impl NatPort {
         }
         born_b.clear();
         self.born = [born_a, born_b];
-    }
-
-    /// Counts the search for a number of a flow that no event tells of: a packet that is dropped after Prerouting has
-    /// looked for an identifier there, and met what the two sides had given to others.
-    pub fn searched_in_vain(&mut self, context: &Context<'_>) {
-        if !self.is_apart {
-            return;
-        }
-        let came = context.stimulus.and_then(|(stimulus, layout)| Located::of(stimulus, &layout));
-        let Some(came) = came.filter(|came| came.protocol == protocol::ICMP) else { return };
-        if !self.zones.iter().any(|zone| self.flows.contains_key(&(came.protocol, *zone, came.tuple))) {
-            self.rejections += (self.flows.len() as u64).min(MOST_TRIES) + 2;
-        }
     }
 
     /// How far apart the two sides may have counted rejected candidates since this was asked last.
@@ -298,7 +283,6 @@ impl NatPort {
     fn remember(&mut self, flow: Flow, names: Names) -> &mut Names {
         let (protocol, zone, _) = flow;
         self.zones.insert(zone);
-        self.is_apart |= names.translated[0] != names.translated[1];
         for (owners, tuple) in self.owners.iter_mut().zip(names.translated) {
             owners.insert((protocol, zone, tuple), flow);
         }

@@ -209,26 +209,6 @@ fn a_flow_that_is_not_established_keeps_its_names() {
     assert!(world.equal(&datagram(5000), &datagram(6000)));
 }
 
-/// A query that is dropped on its way has looked for an identifier, of which no event tells.
-#[rstest]
-#[case::query(icmp(&[8, 0, 0, 0, 0, 9, 0, 1]), 4)]
-#[case::error(icmp(&[3, 1, 0, 0, 0, 0, 0, 0]), 0)]
-#[case::datagram(datagram(2000), 0)]
-fn a_search_in_vain_counts_where_names_differ(#[case] stimulus: Vec<u8>, #[case] expected: u64) {
-    let scenario = scenario();
-    let step = super::super::tests_support::inject(0, stimulus);
-    let context = Context::new(&scenario, &step, std::time::Duration::ZERO);
-    let mut nat = NatPort::new(&scenario);
-    nat.learn(&[new(2001, 2001)], &[new(2001, 2001)]);
-    nat.take_rejections();
-    nat.searched_in_vain(&context);
-    assert_eq!(nat.take_rejections(), 0, "every flow has one name");
-    nat.learn(&[new(2002, 5000)], &[new(2002, 6000)]);
-    nat.take_rejections();
-    nat.searched_in_vain(&context);
-    assert_eq!(nat.take_rejections(), expected);
-}
-
 /// In a narrow range one side may still have free what the other has drawn for somebody else.
 #[test]
 fn one_side_draws_alone_only_if_the_port_is_taken() {
