@@ -63,7 +63,7 @@ impl Comparison {
         out: &mut Vec<Difference>,
     ) {
         let dimensions = self.dimensions;
-        self.rules.next_step(context.elapsed, &a.conntrack_events, &b.conntrack_events);
+        self.rules.next_step(context, &a.conntrack_events, &b.conntrack_events);
         if dimensions.contains(Dimension::Frames) {
             if a.refused.is_some() != b.refused.is_some() {
                 let text = |side: &Observation| side.refused.clone().unwrap_or_default();

@@ -173,11 +173,12 @@ impl Rules {
         };
     }
 
-    /// A new step begins, which took `elapsed` on the two DUTs and at which connection tracking told them `a` and `b`.
-    pub fn next_step(&mut self, elapsed: Duration, a: &[ConntrackEvent], b: &[ConntrackEvent]) {
-        self.longest = self.longest.max(elapsed);
+    /// A new step begins, at which connection tracking told the two DUTs `a` and `b`.
+    pub fn next_step(&mut self, context: &Context<'_>, a: &[ConntrackEvent], b: &[ConntrackEvent]) {
+        self.longest = self.longest.max(context.elapsed);
         self.identification.next_step();
         self.nat_port.learn(a, b);
+        self.nat_port.searched_in_vain(context);
     }
 
     /// Masks in `pair` what rules leave free.

@@ -117,6 +117,20 @@ impl NatPort {
         self.born = [born_a, born_b];
     }
 
+    /// Counts the search for a number of a flow that no event tells of: a query for which a destination rule draws an
+    /// identifier may be dropped before Postrouting.
+    pub fn searched_in_vain(&mut self, context: &Context<'_>) {
+        if self.choices.is_empty() {
+            return;
+        }
+        let came = context.stimulus.and_then(|(stimulus, layout)| Located::of(stimulus, &layout));
+        let draws = |came: &Located| self.choices.draws_at_entrance(came.protocol, came.tuple);
+        let Some(came) = came.filter(draws) else { return };
+        if !self.zones.iter().any(|zone| self.flows.contains_key(&(came.protocol, *zone, came.tuple))) {
+            self.rejections += (self.flows.len() as u64).min(MOST_TRIES) + 2;
+        }
+    }
+
     /// How far apart the two sides may have counted rejected candidates since this was asked last.
     pub fn take_rejections(&mut self) -> u64 {
         std::mem::take(&mut self.rejections)

@@ -8,7 +8,8 @@ pub const INFO: RuleInfo = RuleInfo {
     name: "nat-search-count",
     applies_to: "Conntrack.found in a stretch in which NAT drew a port or query identifier",
     demands: "for each number drawn the two sides are apart by no more than the flows that could have it, at most 248, \
-              and two; without a draw the counts are equal",
+              and two, likewise for one that a destination rule draws at random for a packet that is dropped before its \
+              connection is told of; without a draw the counts are equal",
     clause: "spec/linux-conntrack-nat.md §7.4e: the search begins at random",
 };
 

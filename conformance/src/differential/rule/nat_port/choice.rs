@@ -111,6 +111,11 @@ impl Choices {
                 .any(|choice| choice.admits_destination(protocol, original, came, drawn))
     }
 
+    /// Whether a destination rule draws a number for what comes as `original`, at random.
+    pub(super) fn draws_at_entrance(&self, protocol: u8, original: TrackedTuple) -> bool {
+        self.destination.iter().any(|choice| choice.ports.random && choice.matches(protocol, original))
+    }
+
     /// Whether source and destination number of `translated` were drawn for a flow that came as `original`.
     pub(super) fn drawn(&self, protocol: u8, original: TrackedTuple, translated: TrackedTuple) -> [bool; 2] {
         [

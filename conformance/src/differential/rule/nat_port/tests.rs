@@ -209,6 +209,24 @@ fn a_flow_that_is_not_established_keeps_its_names() {
     assert!(world.equal(&datagram(5000), &datagram(6000)));
 }
 
+/// A query that is dropped on its way has looked for an identifier, of which no event tells.
+#[rstest]
+#[case::drawn(true, icmp(&[8, 0, 0, 0, 0, 9, 0, 1]), 3)]
+#[case::searched_from_the_first(false, icmp(&[8, 0, 0, 0, 0, 9, 0, 1]), 0)]
+#[case::error(true, icmp(&[3, 1, 0, 0, 0, 0, 0, 0]), 0)]
+fn a_search_in_vain_counts(#[case] random: bool, #[case] stimulus: Vec<u8>, #[case] expected: u64) {
+    let mut scenario = scenario();
+    let action = RuleAction::Redirect(Ports { ports: None, random, persistent: false });
+    scenario.rules.push(crate::model::Rule::new(crate::model::scenario::Hook::Prerouting, action));
+    let step = super::super::tests_support::inject(0, stimulus);
+    let context = Context::new(&scenario, &step, std::time::Duration::ZERO);
+    let mut nat = NatPort::new(&scenario);
+    nat.learn(&[new(2001, 2001)], &[new(2001, 2001)]);
+    nat.take_rejections();
+    nat.searched_in_vain(&context);
+    assert_eq!(nat.take_rejections(), expected);
+}
+
 /// In a narrow range one side may still have free what the other has drawn for somebody else.
 #[test]
 fn one_side_draws_alone_only_if_the_port_is_taken() {
